@@ -1,0 +1,1 @@
+"""Sound: reading files, features, augmentation and synthesis."""

@@ -1,0 +1,135 @@
+"""From waveforms ``(B, samples)`` to features ``(B, T, C)``: the front ends of the recipes.
+
+torchaudio's filter banks and cosine basis, with a short path between them: the power spectrum is taken as the
+squares of real and imaginary parts side by side, and the filter bank, each row twice, adds them up in the same
+matrix product. Frames beyond a clip's end are zeros, so every clip of a length gives the same shape.
+"""
+
+import torch
+import torch.nn.functional as F
+import torchaudio.functional as AF
+from torch import Tensor, nn
+
+from speechsrt.errors import UserError
+from speechsrt.kernels import dense
+
+
+class LogMel(nn.Module):
+    """Logarithms of mel-band energies, frames centred on multiples of the hop, reflected at both ends.
+
+    Args:
+        sample_rate: samples a second.
+        channels: number of mel bands (HTK scale, no filter normalisation, 0 to half the sample rate).
+        window_seconds: length of the periodic Hann window.
+        hop_seconds: distance of frames.
+        n_fft: points of the Fourier transform, at least the window.
+        log_offset: added to each energy before the natural logarithm.
+        pad_multiple: frames are centred in the next multiple of this number of frames, zeros around them.
+
+    Raises:
+        UserError: a window that does not fit `n_fft`, or a number below 1.
+    """
+
+    window: Tensor
+    bank: Tensor
+
+    def __init__(
+        self,
+        sample_rate: int = 16000,
+        channels: int = 40,
+        window_seconds: float = 0.03,
+        hop_seconds: float = 0.01,
+        n_fft: int = 512,
+        log_offset: float = 1e-6,
+        pad_multiple: int = 1,
+    ) -> None:
+        super().__init__()
+        self.sample_rate, self.channels = sample_rate, channels
+        self.window_length = round(window_seconds * sample_rate)
+        self.hop = round(hop_seconds * sample_rate)
+        self.n_fft, self.log_offset, self.pad_multiple = n_fft, log_offset, pad_multiple
+        for key in ("sample_rate", "channels", "hop", "pad_multiple"):
+            if getattr(self, key) < 1:
+                raise UserError(f"features.{key}={getattr(self, key)}: at least 1")
+        if not 1 < self.window_length <= n_fft:
+            raise UserError(
+                f"features.n_fft={n_fft}: the window has {self.window_length} samples at {sample_rate} Hz; "
+                f"choose n_fft of at least that"
+            )
+        bank = AF.melscale_fbanks(n_fft // 2 + 1, 0.0, sample_rate / 2, channels, sample_rate, None, "htk")
+        self.register_buffer("window", torch.hann_window(self.window_length), persistent=False)
+        self.register_buffer("bank", bank.repeat_interleave(2, 0).T.contiguous(), persistent=False)
+
+    def settings(self) -> dict[str, object]:
+        """Return the constructor's arguments, as plain values."""
+        return {
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
+            "window_seconds": self.window_length / self.sample_rate,
+            "hop_seconds": self.hop / self.sample_rate,
+            "n_fft": self.n_fft,
+            "log_offset": self.log_offset,
+            "pad_multiple": self.pad_multiple,
+        }
+
+    def count(self, samples: int) -> int:
+        """Return the number of frames made of so many samples, before padding."""
+        return samples // self.hop + 1
+
+    def padded_count(self, samples: int) -> int:
+        """Return the number of frames the network sees."""
+        return -(-self.count(samples) // self.pad_multiple) * self.pad_multiple
+
+    def energies(self, waveform: Tensor) -> Tensor:
+        """Return the energies in the bands, ``(B, T, channels)``."""
+        edge = self.n_fft // 2
+        ends = F.pad(waveform.unsqueeze(1), (edge, edge), mode="reflect" if waveform.shape[1] > edge else "constant")
+        spectrum = torch.stft(
+            ends.squeeze(1),
+            self.n_fft,
+            self.hop,
+            self.window_length,
+            self.window,
+            center=False,
+            return_complex=True,
+        )
+        parts = torch.view_as_real(spectrum.transpose(1, 2)).flatten(-2)
+        return dense(parts.square(), self.bank)
+
+    def log_energies(self, waveform: Tensor) -> Tensor:
+        """Return ``ln(energy + log_offset)``, ``(B, T, channels)``."""
+        return (self.energies(waveform) + self.log_offset).log()
+
+    def centred(self, frames: Tensor) -> Tensor:
+        """Return ``(B, T, C)`` in the middle of the next multiple of frames, one zero more behind than before."""
+        missing = -frames.shape[1] % self.pad_multiple
+        return F.pad(frames, (0, 0, missing // 2, missing - missing // 2))
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Return the padded features of ``(B, samples)``; always computed without autocast."""
+        with torch.autocast(waveform.device.type, enabled=False):
+            return self.centred(self.log_energies(waveform))
+
+
+class Mfcc(LogMel):
+    """Mel-frequency cepstra: the log energies through an orthonormal DCT-II, as many coefficients as bands."""
+
+    basis: Tensor
+
+    def __init__(
+        self,
+        sample_rate: int = 16000,
+        channels: int = 64,
+        window_seconds: float = 0.025,
+        hop_seconds: float = 0.01,
+        n_fft: int = 512,
+        log_offset: float = 1e-6,
+        pad_multiple: int = 32,
+    ) -> None:
+        super().__init__(sample_rate, channels, window_seconds, hop_seconds, n_fft, log_offset, pad_multiple)
+        self.register_buffer("basis", AF.create_dct(channels, channels, "ortho").T.contiguous(), persistent=False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Return the padded cepstra of ``(B, samples)``; always computed without autocast."""
+        with torch.autocast(waveform.device.type, enabled=False):
+            return self.centred(dense(self.log_energies(waveform), self.basis))

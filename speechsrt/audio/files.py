@@ -1,0 +1,107 @@
+"""Sound files in, float32 mono out, with one readable sentence for every file that cannot be read.
+
+Anything libsndfile decodes is accepted (wav, flac, ogg, opus, mp3, ...), judged by content and never by the
+file's name. Channels are averaged; a rate other than the one asked for is resampled with a windowed sinc.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from speechsrt.errors import UserError
+
+
+class UnreadableAudioError(UserError):
+    """A sound file that cannot be used; `path` says which, `reason` why, the message also what to do."""
+
+    def __init__(self, path: str | PathLike[str], reason: str, remedy: str = "replace or remove the file"):
+        super().__init__(f"{path}: {reason}; {remedy}")
+        self.path = str(path)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a file's header tells: seconds, samples a second, channels."""
+
+    duration: float
+    sample_rate: int
+    channels: int
+
+
+def probe(path: str | PathLike[str]) -> Probe:
+    """Read a sound file's header. Raises UnreadableAudioError where there is no sound to read."""
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _explain(path, error) from None
+    if info.frames <= 0 or info.samplerate <= 0:
+        raise UnreadableAudioError(path, "holds no sound (a header without samples)")
+    return Probe(info.frames / info.samplerate, info.samplerate, info.channels)
+
+
+def read(
+    path: str | PathLike[str], sample_rate: int, offset: float = 0.0, duration: float | None = None
+) -> np.ndarray:
+    """Read a stretch of a sound file as (T,) float32 mono at `sample_rate`.
+
+    `offset` and `duration` are seconds in the file; without `duration` the rest of the file is read, and a
+    stretch that runs past the end is returned as far as it goes. Raises UnreadableAudioError where nothing
+    can be read, the stretch begins behind the end, or a sample is not a finite number.
+    """
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            rate = file.samplerate
+            start = round(offset * rate)
+            if start >= file.frames:
+                raise UnreadableAudioError(path, _why_nothing(file.frames, rate, offset))
+            file.seek(start)
+            frames = file.read(-1 if duration is None else round(duration * rate), "float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _explain(path, error) from None
+    wave = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
+    if not np.isfinite(wave).all():
+        raise UnreadableAudioError(path, "holds samples that are not finite numbers")
+    return wave if rate == sample_rate else resample(wave, rate, sample_rate)
+
+
+def resample(wave: np.ndarray, rate: int, target: int) -> np.ndarray:
+    """Resample (T,) float32 from `rate` to `target` samples a second: (ceil(T * target / rate),)."""
+    import torch
+    from torchaudio.functional import resample as windowed_sinc
+
+    # The filter bank has one filter per output phase, so a rate like 44,056 Hz would need gigabytes: the
+    # ratio is taken to a denominator of at most 1000, exact for every usual rate and off by less than 1e-6
+    # elsewhere.
+    ratio = Fraction(target, rate).limit_denominator(1000)
+    resampled = windowed_sinc(torch.from_numpy(wave), ratio.denominator, ratio.numerator)
+    return resampled.numpy()
+
+
+def _why_nothing(frames: int, rate: int, offset: float) -> str:
+    if frames <= 0:
+        return "holds no sound (a header without samples)"
+    return f"a clip at {offset:g} s begins behind the file's end at {frames / rate:g} s"
+
+
+def _explain(path: str | PathLike[str], error: Exception) -> UnreadableAudioError:
+    """Turn libsndfile's refusal into a reason a person can act on."""
+    file = Path(path)
+    if file.is_dir():
+        return UnreadableAudioError(path, "is a folder, not a sound file", "name a file")
+    try:
+        with file.open("rb") as opened:
+            empty = not opened.read(1)
+    except FileNotFoundError:
+        return UnreadableAudioError(path, "does not exist", "check the path")
+    except OSError as refusal:
+        reason = f"cannot be opened ({refusal.strerror})"
+        return UnreadableAudioError(path, reason, "check its permissions")
+    if empty:
+        return UnreadableAudioError(path, "is empty (0 bytes)")
+    detail = getattr(error, "error_string", str(error)).rstrip(".")
+    return UnreadableAudioError(path, f"is not a sound file that libsndfile reads ({detail})")

@@ -1,0 +1,201 @@
+"""Speech from text by espeak-ng, many voices of it, with the same samples every time.
+
+The library comes from the optional package `espeakng-loader` (GPL-3.0 code, whose output is free to use) and
+is called through ctypes. It keeps state from one utterance to the next (the phase of a voice's flutter,
+random numbers of its breath), is not thread-safe and cannot be reset, so each `Espeak` runs it in a child
+process of its own: the same requests in the same order then give the same samples. A voice is an accent (a
+language tag) and a variant (a speaker), written `en-gb-scotland+f2` as espeak-ng does.
+"""
+
+import ctypes
+import importlib.util
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+
+from speechsrt.errors import UserError
+
+SLOWEST, FASTEST = 80, 450
+"""The words a minute that espeak-ng accepts."""
+
+_LENGTH = struct.Struct("<i")
+_RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4  # espeak_PARAMETER in speak_lib.h
+_SYNCHRONOUS, _UTF8 = 2, 1  # AUDIO_OUTPUT_SYNCHRONOUS, espeakCHARS_UTF8
+
+
+class Espeak:
+    """espeak-ng in a process of its own, to be used in a `with` block.
+
+    `sample_rate` is that of what it says, `version` its own, `tags` the language tags of all its accents.
+    """
+
+    def __init__(self) -> None:
+        """Starts the process. Raises UserError where espeak-ng is not installed."""
+        if importlib.util.find_spec("espeakng_loader") is None:
+            raise UserError('speech synthesis needs espeak-ng; type: pip install "speechsrt[synthesis]"')
+        here = str(Path(__file__).parents[2])
+        path = os.pathsep.join([here, *(entry for entry in sys.path if entry)])
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        greeting = json.loads(self._pipe("stdout").readline() or b"{}")
+        if not greeting:
+            self.close()
+            raise UserError(
+                'espeak-ng does not start; type: pip install --force-reinstall "speechsrt[synthesis]"'
+            )
+        self.sample_rate: int = greeting["sample_rate"]
+        self.version: str = greeting["version"]
+        self.tags: tuple[str, ...] = tuple(greeting["tags"])
+        self._variants: tuple[str, ...] = tuple(greeting["variants"])
+
+    def accents(self, language: str) -> tuple[str, ...]:
+        """The tags of a language's accents, sorted: itself and all that refine it, in its usual script.
+
+        Raises UserError for a language espeak-ng does not speak.
+        """
+        wanted = language.lower()
+        tags = sorted(tag for tag in self.tags if tag == wanted or _refines(tag, wanted))
+        if not tags:
+            known = ", ".join(sorted({tag.split("-")[0] for tag in self.tags}))
+            raise UserError(f"data.language={language}: espeak-ng does not speak it; choose from {known}")
+        return tuple(tags)
+
+    def variants(self) -> tuple[str, ...]:
+        """The names of all speakers, sorted."""
+        return self._variants
+
+    def say(self, text: str, voice: str, rate: int = 175, pitch: int = 50, span: int = 50) -> np.ndarray:
+        """Speak `text`: (T,) float32 in [-1, 1] at `sample_rate`, without the silence around it.
+
+        `rate` is words a minute, `pitch` and `span` (how far the melody moves) 0 to 99. What cannot be spoken
+        is (0,).
+        """
+        request = {"text": text, "voice": voice, "rate": rate, "pitch": pitch, "range": span}
+        pipe = self._pipe("stdin")
+        pipe.write(json.dumps(request).encode() + b"\n")
+        pipe.flush()
+        (length,) = _LENGTH.unpack(self._receive(_LENGTH.size))
+        if length < 0:
+            raise ValueError(f"espeak-ng has no voice {voice}")
+        samples = np.frombuffer(self._receive(2 * length), "<i2")
+        return trim(samples.astype(np.float32) / 32768)
+
+    def close(self) -> None:
+        """End the process."""
+        self._pipe("stdin").close()
+        self._pipe("stdout").close()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _pipe(self, name: str) -> IO[bytes]:
+        return getattr(self._process, name)
+
+    def _receive(self, count: int) -> bytes:
+        received = self._pipe("stdout").read(count)
+        if len(received) < count:
+            raise RuntimeError("the espeak-ng process ended early")
+        return received
+
+
+def trim(wave: np.ndarray, threshold_db: float = -45.0) -> np.ndarray:
+    """Cut off what lies before the first and after the last sample within `threshold_db` of the peak."""
+    level = np.abs(wave)
+    loud = np.flatnonzero(level > level.max(initial=0.0) * 10 ** (threshold_db / 20))
+    return wave[loud[0] : loud[-1] + 1] if len(loud) else wave[:0]
+
+
+def _refines(tag: str, language: str) -> bool:
+    """Whether a tag is an accent of the language. A subtag of four letters is another script (RFC 5646)."""
+    rest = tag.removeprefix(language + "-")
+    return rest != tag and not any(len(part) == 4 and part.isalpha() for part in rest.split("-"))
+
+
+class _Voice(ctypes.Structure):
+    """espeak_VOICE of speak_lib.h; `languages` begins with a byte of priority."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_char_p),
+        ("identifier", ctypes.c_char_p),
+        ("kind", ctypes.c_ubyte * 4),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    )
+
+
+def _accents(library: Any) -> dict[str, str]:
+    """The identifier of every accent by its main language tag, from a list that ends in a null pointer."""
+    library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+    voices, accents, index = library.espeak_ListVoices(None), {}, 0
+    while voices[index]:
+        voice = voices[index].contents
+        accents.setdefault(voice.languages[1:].decode().lower(), voice.identifier.decode())
+        index += 1
+    return accents
+
+
+def _serve(requests: IO[bytes], replies: IO[bytes]) -> None:
+    """The child: a JSON request a line in; the count of samples and the samples out, -1 for no voice."""
+    import espeakng_loader
+
+    library, data = ctypes.CDLL(espeakng_loader.get_library_path()), espeakng_loader.get_data_path()
+    sample_rate = library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), 0)
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # else it takes the time of day
+    heard = bytearray()
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+    def hear(samples: int | None, count: int, _events: int | None) -> int:
+        if samples and count > 0:
+            heard.extend(ctypes.string_at(samples, 2 * count))
+        return 0
+
+    library.espeak_SetSynthCallback(hear)
+    library.espeak_Info.restype = ctypes.c_char_p
+    accents = _accents(library)
+    greeting = {
+        "sample_rate": sample_rate,
+        "version": library.espeak_Info(None).decode().split()[0],
+        "tags": sorted(accents),
+        "variants": sorted(os.listdir(Path(data) / "voices" / "!v")),
+    }
+    replies.write(json.dumps(greeting).encode() + b"\n")
+    replies.flush()
+    for line in requests:
+        heard.clear()
+        known = _speak(library, accents, json.loads(line))
+        replies.write(_LENGTH.pack(len(heard) // 2 if known else -1) + heard)
+        replies.flush()
+
+
+def _speak(library: Any, accents: dict[str, str], request: dict[str, Any]) -> bool:
+    tag, plus, variant = request["voice"].partition("+")
+    if tag not in accents or library.espeak_SetVoiceByName((accents[tag] + plus + variant).encode()) != 0:
+        return False
+    library.espeak_SetParameter(_VOLUME, 50, 0)  # the louder voices clip at the usual 100
+    for name, parameter in (("rate", _RATE), ("pitch", _PITCH), ("range", _RANGE)):
+        library.espeak_SetParameter(parameter, request[name], 0)
+    text = request["text"].encode() + b"\0"
+    library.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, 1, 0, _UTF8, None, None)
+    return True
+
+
+if __name__ == "__main__":
+    _serve(sys.stdin.buffer, sys.stdout.buffer)

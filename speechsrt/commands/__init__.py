@@ -1,0 +1,1 @@
+"""The verbs: one file each, with a `run(config)` that takes a plain, checked configuration."""

@@ -1,0 +1,93 @@
+"""``speechsrt benchmark``: what a model costs, layer by layer, and how fast it runs here."""
+
+import json
+import statistics
+import time
+from typing import Any
+
+import torch
+
+from speechsrt.commands import scoring
+from speechsrt.commands.common import commit, corpus_of, data_root, new_run_dir, output
+from speechsrt.commands.runs import device_of, write_config
+from speechsrt.commands.weights import initial_model
+from speechsrt.export import package
+from speechsrt.kernels import keep_freed_memory
+from speechsrt.models.keyword import KeywordModel
+from speechsrt.reports.files import write_atomically
+from speechsrt.reports.tables import short, table
+
+BATCH_SIZES = (1, 8, 32, 128)
+SECONDS_A_SIZE = 2.0
+
+
+def run(config: dict[str, Any]) -> dict[str, Any]:
+    """Count and time a model; print the tables, write ``benchmark.json`` and return what it holds."""
+    keep_freed_memory()
+    model = _model(config)
+    folder = new_run_dir(config)
+    write_config(config, folder)
+    layers = scoring.costs_of(model)
+    rows = scoring.layer_rows(layers, model.clip_seconds)
+    device = device_of(config)
+    milliseconds = {str(size): time_forward(model.to(device).eval(), size, device) for size in BATCH_SIZES}
+    result = scoring.counts(model, layers) | {
+        "layers": rows,
+        "milliseconds": milliseconds,
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+        "commit": commit(),
+    }
+    write_atomically(folder / "benchmark.json", (json.dumps(result, indent=2) + "\n").encode())
+    _print(result, model.clip_seconds)
+    return result
+
+
+@torch.inference_mode()
+def time_forward(model: KeywordModel, batch_size: int, device: torch.device) -> float:
+    """Return the median milliseconds from waveforms to logits for a batch of clips."""
+    waveform = torch.randn(batch_size, model.samples, device=device) * 0.1
+    times: list[float] = []
+    model(waveform)
+    deadline = time.perf_counter() + SECONDS_A_SIZE
+    while len(times) < 5 or time.perf_counter() < deadline:
+        began = time.perf_counter()
+        model(waveform)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(1000 * (time.perf_counter() - began))
+    return statistics.median(times)
+
+
+def _model(config: dict[str, Any]) -> KeywordModel:
+    if config["checkpoint"] is not None:
+        return package.load(config["checkpoint"])
+    return initial_model(config, corpus_of(config).labels(data_root(config)))
+
+
+def _print(result: dict[str, Any], clip_seconds: float) -> None:
+    columns = ["name", "role", "kind", "shape", "trained", "share", "bits", "multiplications/s", "additions/s"]
+    trained = max(1, result["trained_weights"])
+    lines = [
+        (
+            row["name"],
+            row["role"],
+            row["kind"],
+            " x ".join(map(str, row["shape"])),
+            f"{row['trained_weights']:,}",
+            f"{100 * row['trained_weights'] / trained:.1f} %",
+            f"{row['stored_bits']:,}",
+            short(row["multiplications"]),
+            short(row["additions"]),
+        )
+        for row in result["layers"]
+    ]
+    work = (short(result["multiplications_per_second"]), short(result["additions_per_second"]))
+    sums = (f"{result['trained_weights']:,}", "100 %", f"{result['stored_bits']:,}")
+    output.print(table("layers", columns, [*lines, ("all", "", "", "", *sums, *work)]))
+    speeds = [
+        (size, f"{ms:.2f}", f"{int(size) * clip_seconds * 1000 / ms:,.0f}")
+        for size, ms in result["milliseconds"].items()
+    ]
+    title = f"waveform to logits on {result['device']}, {result['threads']} threads"
+    output.print(table(title, ["batch", "milliseconds", "times faster than real time"], speeds))

@@ -1,0 +1,100 @@
+"""The package: one safetensors file whose header tells how to build the model its tensors belong to.
+
+The header's ``speechsrt`` entry is JSON: format version, task, and the description of
+`speechsrt.models.keyword.KeywordModel` (front end, network, words, and for every 1x1 its settled settings; for a
+ternary layer generator, version, 64-bit seed and density). The tensors are the trained weights and batch
+normalisation's statistics; nothing that can be drawn or derived again.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from speechsrt.errors import UserError
+from speechsrt.models.keyword import KeywordModel
+
+FORMAT = 1
+
+
+def package_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return what a package stores of a model: its state without batch counters, on the CPU."""
+    state = model.state_dict()
+    return {k: v.cpu().contiguous() for k, v in state.items() if not k.endswith("num_batches_tracked")}
+
+
+def stored_bits(model: nn.Module) -> int:
+    """Return how many bits the tensors of the model's package take."""
+    return 8 * sum(tensor.numel() * tensor.element_size() for tensor in package_tensors(model).values())
+
+
+def save(model: KeywordModel, path: Path, about: dict[str, Any] | None = None) -> None:
+    """Write a package; `about` is kept beside the description (scores, data, commit) as JSON."""
+    header = {"format": FORMAT, "task": "keyword", "model": model.describe(), "about": about or {}}
+    temporary = path.with_name(path.name + ".part")
+    save_file(package_tensors(model), temporary, {"speechsrt": json.dumps(header, ensure_ascii=False)})
+    os.replace(temporary, path)
+
+
+def load(path: str | Path) -> KeywordModel:
+    """Build the model of a run folder, a ``model.safetensors`` or a ``.ckpt``, in evaluation mode.
+
+    Raises:
+        UserError: there is no such file, it is no package or checkpoint of ours, or its format is newer.
+    """
+    description, tensors = read(path)
+    model = KeywordModel(**description)
+    missing, unexpected = model.load_state_dict(tensors, strict=False)
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise UserError(f"{path}: tensors do not fit the model described ({(missing + unexpected)[0]})")
+    return model.eval()
+
+
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the description and the tensors of a run folder's package, a package or a checkpoint."""
+    file = find(path)
+    if file.suffix == ".ckpt":
+        return _read_checkpoint(file)
+    try:
+        with safe_open(file, "pt") as package:
+            header = (package.metadata() or {}).get("speechsrt")
+            tensors = {name: package.get_tensor(name) for name in list(package.keys())}
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file}: not a readable safetensors file ({error})") from None
+    if header is None:
+        raise UserError(f"{file}: a safetensors file, but not one of ours (no speechsrt header)")
+    described = json.loads(header)
+    if described["format"] > FORMAT:
+        raise UserError(f"{file}: package format {described['format']}; this release reads up to {FORMAT}")
+    return described["model"], tensors
+
+
+def find(path: str | Path) -> Path:
+    """Return the file that a run folder, a package or a checkpoint's path means."""
+    file = Path(path)
+    if file.is_dir():
+        candidates = [file / "model.safetensors", file / "checkpoints" / "best.ckpt"]
+        found = [candidate for candidate in candidates if candidate.is_file()]
+        if not found:
+            raise UserError(f"{path}: a folder without model.safetensors; name a finished run's folder")
+        return found[0]
+    if not file.is_file():
+        raise UserError(f"{path}: no such run folder, .ckpt or model.safetensors")
+    return file
+
+
+def _read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        description = checkpoint["speechsrt"]["model"]
+    except Exception as error:
+        raise UserError(f"{file}: not a checkpoint of speechsrt ({type(error).__name__})") from None
+    prefix = "model."
+    state = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    return description, state

@@ -1,0 +1,124 @@
+"""A whole keyword model: front end, network and words, from a waveform to probabilities.
+
+The same object is trained, scored, stored and shipped. It is described by plain values (`describe`), and what a
+ternary layer is drawn from is part of the description.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchaudio.functional as AF
+from torch import Tensor, nn
+
+from speechsrt.audio.features import LogMel
+from speechsrt.build import build, locate
+from speechsrt.errors import UserError
+from speechsrt.pointwise.placement import Assembled, Factory, Placed, assemble, rebuild
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model hears in a clip: the likeliest word, its probability, and that of every word."""
+
+    word: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+class KeywordModel(nn.Module):
+    """Waveforms ``(B, samples)`` at the front end's sample rate to logits ``(B, words)``.
+
+    Args:
+        features: the front end's node (`speechsrt.build`).
+        network: the network's node; ``features`` and ``classes`` are filled in here.
+        labels: the words, in the order of the logits.
+        clip_seconds: length of a clip.
+        rules: placement rules for the 1x1s; or
+        layers: the settled settings of every 1x1, from a stored description.
+    """
+
+    def __init__(
+        self,
+        features: Mapping[str, Any],
+        network: Mapping[str, Any],
+        labels: Sequence[str],
+        clip_seconds: float,
+        rules: Sequence[Mapping[str, Any]] = (),
+        layers: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        if getattr(locate(str(network["_target_"])), "task", None) != "keyword":
+            raise UserError(f"model={network['_target_']}: this network does not spot keywords")
+        self.labels, self.clip_seconds = tuple(labels), clip_seconds
+        self.network_node = dict(network)
+        self.features: LogMel = build(features, "features")
+
+        def make(factory: Factory) -> nn.Module:
+            return build(
+                network, "model", make=factory, features=self.features.channels, classes=len(self.labels)
+            )
+
+        built: Assembled = assemble(make, rules) if layers is None else rebuild(make, layers)
+        self.network, self.placed = built.network, built.placed
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of the waveforms."""
+        return self.features.sample_rate
+
+    @property
+    def samples(self) -> int:
+        """Samples of a clip."""
+        return round(self.clip_seconds * self.sample_rate)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Return the logits."""
+        return self.network(self.features(waveform))
+
+    def describe(self) -> dict[str, Any]:
+        """Return plain values from which `KeywordModel(**description)` builds this model, weights apart."""
+        front = {"_target_": target_of(self.features)} | self.features.settings()
+        return {
+            "features": front,
+            "network": self.network_node,
+            "labels": list(self.labels),
+            "clip_seconds": self.clip_seconds,
+            "layers": {placed.slot.name: _describe_layer(placed) for placed in self.placed},
+        }
+
+    @torch.inference_mode()
+    def predict(self, waveform: np.ndarray | Tensor, sample_rate: int) -> Prediction:
+        """Name the word in a clip.
+
+        Args:
+            waveform: mono ``(samples,)`` or ``(channels, samples)``, full scale at 1; resampled and, where it is
+                longer or shorter than a clip, cut or filled with zeros.
+            sample_rate: its samples a second.
+        """
+        self.eval()
+        sound = torch.as_tensor(waveform, dtype=torch.float32, device=next(self.parameters()).device)
+        sound = sound.mean(0) if sound.dim() == 2 else sound
+        if sample_rate != self.sample_rate:
+            sound = AF.resample(sound, sample_rate, self.sample_rate)
+        chances = F.softmax(self(fitted(sound, self.samples)[None])[0].float(), 0).tolist()
+        best = max(range(len(chances)), key=chances.__getitem__)
+        return Prediction(self.labels[best], chances[best], dict(zip(self.labels, chances, strict=True)))
+
+
+def fitted(sound: Tensor, samples: int) -> Tensor:
+    """Return ``(samples,)``: the middle of a longer sound, or a shorter one with zeros behind it."""
+    start = max(0, len(sound) - samples) // 2
+    return F.pad(sound[start : start + samples], (0, max(0, samples - len(sound))))
+
+
+def target_of(thing: object) -> str:
+    """Return the dotted name of an object's class."""
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"
+
+
+def _describe_layer(placed: Placed) -> dict[str, Any]:
+    return {"_target_": target_of(placed.layer)} | placed.layer.settings()

@@ -1,0 +1,131 @@
+"""Which layer is of which kind: ordered rules over roles and names, settled before anything is built.
+
+A network is described twice by the same code. The first time, on PyTorch's meta device, it only tells its
+slots: the name, role and shape of every 1x1 it would like to have. The rules are laid over the slots, the last
+rule that matches a slot wins, what no rule names is learned, and a rule that matches nothing is a mistake. The
+second time the network is built with the layers so chosen, and never asks what it got.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import nn
+
+from speechsrt.build import build, check_arguments, locate
+from speechsrt.errors import UserError
+from speechsrt.pointwise.base import Pointwise
+
+Factory = Callable[[str, str, int, int], nn.Module]
+LEARNED = {"_target_": "speechsrt.pointwise.learned.Learned"}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for a 1x1: the name and role the network gives it, and its shape."""
+
+    name: str
+    role: str
+    in_channels: int
+    out_channels: int
+
+    def matches(self, pattern: str) -> bool:
+        """Say whether a role, or a glob on names, means this slot."""
+        return pattern == self.role or fnmatchcase(self.name, pattern)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A slot and the layer that stands in it."""
+
+    slot: Slot
+    layer: Pointwise
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A network and its 1x1s, in the order it asked for them."""
+
+    network: nn.Module
+    placed: list[Placed]
+
+
+def assemble(make: Callable[[Factory], nn.Module], rules: Sequence[Mapping[str, Any]]) -> Assembled:
+    """Build a network whose 1x1s follow the rules.
+
+    Args:
+        make: builds the network from a factory ``(name, role, in_channels, out_channels) -> layer``.
+        rules: mappings with ``where`` (roles or globs), ``_target_`` and the kind's settings.
+
+    Raises:
+        UserError: a rule without a match, or settings a layer cannot have; the message names the layer.
+    """
+    chosen = resolve(slots_of(make), rules)
+    return _construct(make, lambda slot: build_layer(slot, chosen[slot.name]))
+
+
+def rebuild(make: Callable[[Factory], nn.Module], layers: Mapping[str, Mapping[str, Any]]) -> Assembled:
+    """Build a network out of the settled settings of each of its layers, as a stored model names them."""
+
+    def settled(slot: Slot) -> Pointwise:
+        if slot.name not in layers:
+            raise UserError(f"the stored model describes no layer {slot.name}, which its network needs")
+        return build(layers[slot.name], slot.name, in_channels=slot.in_channels, out_channels=slot.out_channels)
+
+    return _construct(make, settled)
+
+
+def _construct(make: Callable[[Factory], nn.Module], layer_for: Callable[[Slot], Pointwise]) -> Assembled:
+    placed: list[Placed] = []
+
+    def factory(name: str, role: str, in_channels: int, out_channels: int) -> nn.Module:
+        slot = Slot(name, role, in_channels, out_channels)
+        placed.append(Placed(slot, layer_for(slot)))
+        return placed[-1].layer
+
+    return Assembled(make(factory), placed)
+
+
+def slots_of(make: Callable[[Factory], nn.Module]) -> list[Slot]:
+    """Return the slots of a network, without building its weights."""
+    slots: list[Slot] = []
+
+    def record(name: str, role: str, in_channels: int, out_channels: int) -> nn.Module:
+        slots.append(Slot(name, role, in_channels, out_channels))
+        return nn.Identity()
+
+    with torch.device("meta"):
+        make(record)
+    return slots
+
+
+def resolve(slots: Sequence[Slot], rules: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return for every slot's name the rule that holds there, the last match winning."""
+    chosen: dict[str, Mapping[str, Any]] = {slot.name: LEARNED for slot in slots}
+    for rule in rules:
+        for pattern in rule["where"]:
+            found = [slot.name for slot in slots if slot.matches(pattern)]
+            if not found:
+                raise UserError(_no_match(pattern, slots))
+            chosen.update(dict.fromkeys(found, rule))
+    return chosen
+
+
+def build_layer(slot: Slot, rule: Mapping[str, Any]) -> Pointwise:
+    """Build the layer of one slot; a setting the slot's shape cannot have is reported with the slot's name."""
+    cls = locate(str(rule["_target_"]))
+    assert issubclass(cls, Pointwise), f"{cls} is no pointwise kind"
+    settings = {key: value for key, value in rule.items() if key not in ("_target_", "where")}
+    check_arguments(cls, settings | {"in_channels": slot.in_channels, "out_channels": slot.out_channels}, "pointwise")
+    try:
+        return cls.create(slot.in_channels, slot.out_channels, slot.name, settings)
+    except UserError as error:
+        raise UserError(f"{error} (layer {slot.name})") from None
+
+
+def _no_match(pattern: str, slots: Sequence[Slot]) -> str:
+    roles = ", ".join(dict.fromkeys(slot.role for slot in slots))
+    names = ", ".join(slot.name for slot in slots)
+    return f"pointwise.where={pattern}: matches no layer of this network; roles: {roles}; names: {names}"

@@ -1,0 +1,1 @@
+"""Lightning modules, the optimizer, schedules and guards of a training run."""

@@ -1,0 +1,80 @@
+"""Checkpoints that survive a kill: written beside, opened again, then renamed over the older one.
+
+``last.ckpt`` is written after every epoch and every so many minutes inside one, always between optimizer steps;
+``best.ckpt`` is the last one of the best validation accuracy so far.
+"""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+
+class Checkpoints(L.Callback):
+    """Write ``best.ckpt`` and ``last.ckpt`` into a folder.
+
+    Args:
+        folder: where.
+        monitor: the logged value to maximise.
+        minutes: distance of saves inside an epoch.
+    """
+
+    def __init__(self, folder: Path, monitor: str = "val_accuracy", minutes: float = 10.0) -> None:
+        self.folder, self.monitor, self.minutes = folder, monitor, minutes
+        self.best_score, self.best_epoch = float("-inf"), -1
+        self._saved = time.monotonic()
+
+    @property
+    def best(self) -> Path:
+        """The file of the best epoch."""
+        return self.folder / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The file of the latest step saved."""
+        return self.folder / "last.ckpt"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best score so far and its epoch."""
+        return {"best_score": self.best_score, "best_epoch": self.best_epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a stored best score."""
+        self.best_score, self.best_epoch = state_dict["best_score"], state_dict["best_epoch"]
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save between two optimizer steps where enough time has passed."""
+        between_steps = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if between_steps and time.monotonic() - self._saved >= 60 * self.minutes:
+            self.save(trainer, self.last)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save the epoch, and keep it as the best where it is."""
+        score = float(trainer.callback_metrics.get(self.monitor, torch.tensor(0.0)))
+        better = score > self.best_score
+        if better:
+            self.best_score, self.best_epoch = score, trainer.current_epoch
+        self.save(trainer, self.last)
+        if better and trainer.is_global_zero:
+            self.keep(self.last)
+
+    def keep(self, path: Path) -> None:
+        """Make a checkpoint the best one."""
+        part = self.best.with_suffix(".part")
+        shutil.copyfile(path, part)
+        os.replace(part, self.best)
+
+    def save(self, trainer: L.Trainer, path: Path) -> None:
+        """Write one checkpoint, open it again, and only then let it replace the older one."""
+        part = path.with_suffix(".part")
+        trainer.save_checkpoint(part)
+        if trainer.is_global_zero:
+            torch.load(part, map_location="cpu", weights_only=True)
+            os.replace(part, path)
+        self._saved = time.monotonic()

@@ -1,0 +1,70 @@
+"""``metrics.csv``: one line an epoch, one file over all resumes of a run."""
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+
+from speechsrt.reports.files import write_atomically
+
+COLUMNS = ("epoch", "step", "train_loss", "val_loss", "val_accuracy", "lr", "seconds")
+
+
+def read_history(path: Path) -> list[dict[str, str]]:
+    """Return the lines of a ``metrics.csv``; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+class History(L.Callback):
+    """Write a line at the end of each epoch, and drop the lines that a resumed run is about to repeat.
+
+    Args:
+        path: the file.
+        say: where given, is handed one readable line an epoch.
+    """
+
+    def __init__(self, path: Path, say: Callable[[str], None] | None = None) -> None:
+        self.path, self.say = path, say
+        self.rows: list[dict[str, Any]] = []
+        self._began = 0.0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Keep the lines of the epochs that are done."""
+        self.rows = [row for row in read_history(self.path) if int(row["epoch"]) < trainer.current_epoch]
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._began = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the epoch's line."""
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        row |= {name: repr(values[name]) for name in COLUMNS if name in values}
+        row["lr"] = repr(trainer.optimizers[0].param_groups[0]["lr"])
+        row["seconds"] = f"{time.monotonic() - self._began:.2f}"
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            self._write()
+            if self.say:
+                self.say(_line(row, trainer.max_epochs))
+
+    def _write(self) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, text.getvalue().encode())
+
+
+def _line(row: dict[str, Any], epochs: int | None) -> str:
+    parts = [f"epoch {int(row['epoch']) + 1}/{epochs}"]
+    parts += [f"{name} {float(row[name]):.4f}" for name in ("train_loss", "val_loss", "val_accuracy") if name in row]
+    return "  ".join([*parts, f"{float(row['seconds']):.1f} s"])
