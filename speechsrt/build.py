@@ -54,6 +54,10 @@ def build(node: Mapping[str, Any], key: str, **extra: Any) -> Any:
     Raises:
         UserError: see `locate`; a key the constructor lacks, one it needs, or a value of another type.
     """
+    if not isinstance(node, Mapping):
+        raise UserError(f"{key}={node}: expected a mapping of settings")
+    if "_target_" not in node:
+        raise UserError(f"{key}._target_: this setting is needed; it names the class to build")
     cls = locate(str(node["_target_"]))
     settings = {name: value for name, value in node.items() if name != "_target_"} | extra
     check_arguments(cls, settings, key)

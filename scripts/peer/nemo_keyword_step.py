@@ -6,70 +6,32 @@ For every line read from standard input it does that many steps and prints the m
 """
 
 import json
-import logging
 import sys
 import time
 
 import torch
-
-logging.disable(logging.WARNING)
-
-from nemo.collections.asr.modules import (  # noqa: E402
-    AudioToMFCCPreprocessor,
-    ConvASRDecoderClassification,
-    ConvASREncoder,
-    CropOrPadSpectrogramAugmentation,
-    SpectrogramAugmentation,
-)
-from nemo.core.optim.novograd import Novograd  # noqa: E402
-
-
-def block(filters: int, kernel: int, dilation: int = 1, residual: bool = False, separable: bool = True) -> dict:
-    return {
-        "filters": filters,
-        "repeat": 1,
-        "kernel": [kernel],
-        "stride": [1],
-        "dilation": [dilation],
-        "dropout": 0.0,
-        "residual": residual,
-        "separable": separable,
-        "kernel_size_factor": 1.0,
-    }
-
-
-def matchboxnet() -> torch.nn.Module:
-    layers = [block(128, 11)]
-    layers += [block(64, kernel, residual=True) for kernel in (13, 15, 17)]
-    layers += [block(128, 29, dilation=2), block(128, 1, separable=False)]
-    return ConvASREncoder(jasper=layers, activation="relu", feat_in=64, conv_mask=True)
+from nemo.core.optim.novograd import Novograd
+from nemo_matchboxnet import CLASSES, decoder, encoder, front_end, masks, padding
 
 
 def main(batch: int, threads: int) -> None:
+    """Build the step and do as many as each line of standard input asks for."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    front = AudioToMFCCPreprocessor(
-        window_size=0.025, window_stride=0.01, window="hann", n_mels=64, n_mfcc=64, n_fft=512
-    )
-    pad = CropOrPadSpectrogramAugmentation(audio_length=128)
-    augment = SpectrogramAugmentation(
-        freq_masks=2, time_masks=2, freq_width=15, time_width=25, rect_masks=5, rect_freq=15, rect_time=25
-    )
-    encoder = matchboxnet()
-    decoder = ConvASRDecoderClassification(feat_in=128, num_classes=30)
-    modules = torch.nn.ModuleList([front, pad, augment, encoder, decoder]).train()
+    front, pad, augment, encode, decode = front_end(), padding(), masks(), encoder(), decoder()
+    modules = torch.nn.ModuleList([front, pad, augment, encode, decode]).train()
     optimizer = Novograd(modules.parameters(), lr=0.05, betas=(0.95, 0.5), weight_decay=0.001)
     loss_function = torch.nn.CrossEntropyLoss()
     waveform = 0.1 * torch.randn(batch, 16000)
     lengths = torch.full((batch,), 16000)
-    labels = torch.randint(0, 30, (batch,))
+    labels = torch.randint(0, CLASSES, (batch,))
 
     def step() -> None:
         features, count = front(input_signal=waveform, length=lengths)
         features, count = pad(input_signal=features, length=count)
         features = augment(input_spec=features, length=count)
-        encoded, count = encoder(audio_signal=features, length=count)
-        loss = loss_function(decoder(encoder_output=encoded), labels)
+        encoded, count = encode(audio_signal=features, length=count)
+        loss = loss_function(decode(encoder_output=encoded), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

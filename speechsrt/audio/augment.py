@@ -1,8 +1,8 @@
 """What training does to a clip: on the waveform (shift, speed, noises) and on the features (masks, cut-outs).
 
-Every augmentation works on a whole batch where the batch lies, and draws by `speechsrt.audio.draws`, so that a
-clip's fate depends on ``(seed, epoch, index)`` alone. White noise is cut from a fixed bank at a drawn offset,
-which costs a fraction of drawing it anew.
+Every augmentation works on a whole batch where the batch lies, and draws by `speechsrt.audio.draws`, so that
+a clip's fate depends on ``(seed, epoch, index)`` alone. White noise is cut from a fixed bank at a drawn
+offset, which costs a fraction of drawing it anew.
 """
 
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ class WaveformAugment(nn.Module):
 
     def _with_background(self, waveform: Tensor, key: Key) -> Tensor:
         draws, samples = key.uniform(2, 3), waveform.shape[1]
-        bank = self.background.repeat(-(-samples // len(self.background)))
+        bank = _repeated(self.background, samples)
         noise = _cuts(bank, whole(draws[:, 0], len(bank) - samples + 1), samples)
         snr = between(draws[:, 1], *self.background_snr)
         ratio = waveform.square().mean(1) / noise.square().mean(1).clamp(min=1e-10)
@@ -116,14 +116,14 @@ class WaveformAugment(nn.Module):
     def _with_white_noise(self, waveform: Tensor, key: Key) -> Tensor:
         assert self.white_noise_db is not None
         draws, samples = key.uniform(3, 2), waveform.shape[1]
-        bank = self.bank if samples < len(self.bank) else self.bank.repeat(samples // len(self.bank) + 1)
+        bank = _repeated(self.bank, samples)
         noise = _cuts(bank, whole(draws[:, 0], len(bank) - samples + 1), samples)
         gain = 10 ** (between(draws[:, 1], *self.white_noise_db) / 20)
         return torch.addcmul(waveform, noise, gain[:, None])
 
 
 class SpectrogramAugment(nn.Module):
-    """Rectangles of the features set to zero: SpecAugment masks (Park et al. 2019) and cut-outs (DeVries 2017).
+    """Rectangles of the features set to zero: SpecAugment's masks (Park et al. 2019) and cut-outs.
 
     A time mask is a rectangle over all channels, a frequency mask one over all frames; so all of them are one
     matrix product of "is in these frames" and "is in these channels". Widths are drawn from 0 to the widest,
@@ -157,7 +157,9 @@ class SpectrogramAugment(nn.Module):
             if isinstance(value, int) and value < 0:
                 raise UserError(f"augment.{name}={value}: at least 0")
         self.frames = [time_width] * time_masks + [-1] * frequency_masks + [rectangle_frames] * rectangles
-        self.channels = [-1] * time_masks + [frequency_width] * frequency_masks + [rectangle_channels] * rectangles
+        self.channels = (
+            [-1] * time_masks + [frequency_width] * frequency_masks + [rectangle_channels] * rectangles
+        )
 
     def forward(self, features: Tensor, key: Key) -> Tensor:
         """Return ``(B, T, C)`` with the drawn rectangles set to zero."""
@@ -192,6 +194,11 @@ def _spans(draws: Tensor, widest: list[int], size: int) -> Tensor:
 def _windows(rows: Tensor, starts: Tensor, samples: int) -> Tensor:
     """Return from each row ``(B, N)`` its own stretch of `samples`, beginning at ``starts`` (B,)."""
     return rows.unfold(1, samples, 1)[torch.arange(len(rows), device=rows.device), starts]
+
+
+def _repeated(bank: Tensor, samples: int) -> Tensor:
+    """Return a bank ``(N,)`` itself, or as many copies of it in a row as make it `samples` long."""
+    return bank if len(bank) >= samples else bank.repeat(-(-samples // len(bank)))
 
 
 def _cuts(bank: Tensor, starts: Tensor, samples: int) -> Tensor:

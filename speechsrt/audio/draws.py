@@ -34,7 +34,7 @@ def between(draw: Tensor, low: float, high: float) -> Tensor:
 
 
 def whole(draw: Tensor, count: int | Tensor) -> Tensor:
-    """Turn draws in [0, 1) into whole numbers 0, ..., count - 1, int64."""
+    """Turn draws in [0, 1) into whole numbers 0, ..., count - 1, int64; a draw has 2^24 values, no more."""
     limit = count - 1
     return torch.minimum((draw * count).long(), torch.as_tensor(limit, device=draw.device))
 

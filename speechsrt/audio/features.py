@@ -1,8 +1,8 @@
 """From waveforms ``(B, samples)`` to features ``(B, T, C)``: the front ends of the recipes.
 
 torchaudio's filter banks and cosine basis, with a short path between them: the power spectrum is taken as the
-squares of real and imaginary parts side by side, and the filter bank, each row twice, adds them up in the same
-matrix product. Frames beyond a clip's end are zeros, so every clip of a length gives the same shape.
+squares of real and imaginary parts side by side, and the filter bank, each row twice, adds them up in the
+same matrix product. Frames beyond a clip's end are zeros, so every clip of a length gives the same shape.
 """
 
 import torch
@@ -48,14 +48,21 @@ class LogMel(nn.Module):
         self.window_length = round(window_seconds * sample_rate)
         self.hop = round(hop_seconds * sample_rate)
         self.n_fft, self.log_offset, self.pad_multiple = n_fft, log_offset, pad_multiple
-        for key in ("sample_rate", "channels", "hop", "pad_multiple"):
+        for key in ("sample_rate", "channels", "pad_multiple"):
             if getattr(self, key) < 1:
                 raise UserError(f"features.{key}={getattr(self, key)}: at least 1")
-        if not 1 < self.window_length <= n_fft:
+        if self.hop < 1 or self.window_length < 2:
+            raise UserError(
+                f"features: hop_seconds={hop_seconds} and window_seconds={window_seconds} are {self.hop} and "
+                f"{self.window_length} samples at {sample_rate} Hz; choose at least 1 and 2"
+            )
+        if self.window_length > n_fft:
             raise UserError(
                 f"features.n_fft={n_fft}: the window has {self.window_length} samples at {sample_rate} Hz; "
                 f"choose n_fft of at least that"
             )
+        if log_offset <= 0:
+            raise UserError(f"features.log_offset={log_offset}: choose a number above 0")
         bank = AF.melscale_fbanks(n_fft // 2 + 1, 0.0, sample_rate / 2, channels, sample_rate, None, "htk")
         self.register_buffer("window", torch.hann_window(self.window_length), persistent=False)
         self.register_buffer("bank", bank.repeat_interleave(2, 0).T.contiguous(), persistent=False)
@@ -83,7 +90,8 @@ class LogMel(nn.Module):
     def energies(self, waveform: Tensor) -> Tensor:
         """Return the energies in the bands, ``(B, T, channels)``."""
         edge = self.n_fft // 2
-        ends = F.pad(waveform.unsqueeze(1), (edge, edge), mode="reflect" if waveform.shape[1] > edge else "constant")
+        mode = "reflect" if waveform.shape[1] > edge else "constant"
+        ends = F.pad(waveform.unsqueeze(1), (edge, edge), mode=mode)
         spectrum = torch.stft(
             ends.squeeze(1),
             self.n_fft,
@@ -101,7 +109,7 @@ class LogMel(nn.Module):
         return (self.energies(waveform) + self.log_offset).log()
 
     def centred(self, frames: Tensor) -> Tensor:
-        """Return ``(B, T, C)`` in the middle of the next multiple of frames, one zero more behind than before."""
+        """Return ``(B, T, C)`` in the middle of the next multiple of frames; an odd zero goes behind."""
         missing = -frames.shape[1] % self.pad_multiple
         return F.pad(frames, (0, 0, missing // 2, missing - missing // 2))
 
@@ -112,7 +120,7 @@ class LogMel(nn.Module):
 
 
 class Mfcc(LogMel):
-    """Mel-frequency cepstra: the log energies through an orthonormal DCT-II, as many coefficients as bands."""
+    """Mel-frequency cepstra: log energies through an orthonormal DCT-II, as many coefficients as bands."""
 
     basis: Tensor
 
@@ -127,7 +135,8 @@ class Mfcc(LogMel):
         pad_multiple: int = 32,
     ) -> None:
         super().__init__(sample_rate, channels, window_seconds, hop_seconds, n_fft, log_offset, pad_multiple)
-        self.register_buffer("basis", AF.create_dct(channels, channels, "ortho").T.contiguous(), persistent=False)
+        basis = AF.create_dct(channels, channels, "ortho")
+        self.register_buffer("basis", basis.T.contiguous(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Return the padded cepstra of ``(B, samples)``; always computed without autocast."""

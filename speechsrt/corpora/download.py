@@ -23,14 +23,13 @@ from speechsrt.errors import UserError
 Progress = Callable[[str, int, int], None]
 """Called as progress(description, done, total)."""
 
-
-class DownloadError(UserError):
-    """A corpus that could not be fetched, verified, unpacked or written."""
-
-
 MARKER = ".archive.sha256"
 _CHUNK = 1 << 20
 _STALLED_SECONDS = 60
+
+
+class DownloadError(UserError):
+    """A corpus that could not be fetched, verified, unpacked or written."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ def is_present(folder: Path) -> bool:
 def provide(archive: Archive, folder: Path, command: str, download: bool, progress: Progress | None) -> None:
     """See that `folder` exists: already there, unpacked from the archive beside it, or (`download`) fetched.
 
-    Raises UserError naming `command` where the corpus is absent and may not be fetched, and for every
-    failure of fetching, verifying, unpacking or writing.
+    Raises UserError naming `command` where the corpus is absent and may not be fetched, and DownloadError
+    for every failure of fetching, verifying, unpacking or writing.
     """
     if is_present(folder):
         return
@@ -118,7 +117,7 @@ def _download(archive: Archive, part: Path, progress: Progress | None) -> None:
 
 
 def verify(archive: Archive, path: Path, progress: Progress | None = None) -> str:
-    """The SHA-256 of the file at `path`. Raises DownloadError where it is not the archive; removes a `.part`."""
+    """The SHA-256 of the file at `path`. Removes a `.part` and raises DownloadError if it is wrong."""
     size = path.stat().st_size
     if archive.size is not None and size != archive.size:
         raise _wrong(path, f"has {size} bytes instead of {archive.size}")
@@ -134,7 +133,9 @@ def verify(archive: Archive, path: Path, progress: Progress | None = None) -> st
 def _wrong(path: Path, reason: str) -> DownloadError:
     if path.suffix == ".part":
         path.unlink()
-        return DownloadError(f"{path}: {reason}; it was removed: type the same command again to download it anew")
+        return DownloadError(
+            f"{path}: {reason}; it was removed: type the same command again to download it anew"
+        )
     return DownloadError(f"{path}: {reason}; remove it and prepare the corpus again")
 
 

@@ -10,6 +10,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from speechsrt.audio.files import UnreadableAudioError, probe
 from speechsrt.corpora.download import Progress
@@ -29,6 +30,8 @@ from speechsrt.errors import UserError
 
 class KeywordFolder:
     """A folder of word folders at `root`; `validation` and `test` are fractions dealt out to those splits."""
+
+    lenient: ClassVar[bool] = True
 
     def __init__(
         self,

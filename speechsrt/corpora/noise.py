@@ -36,8 +36,7 @@ def noise_by_split(files: Iterable[Path]) -> dict[str, list[Clip]]:
 def silence_windows(
     stretches: Iterable[Clip], seconds: float, count: int, label: str = "silence"
 ) -> list[Clip]:
-    """Cut about `count` windows of `seconds` from the stretches, evenly spaced and shared out by their
-    lengths.
+    """Cut about `count` windows of `seconds` from the stretches, evenly spaced, shared out by length.
 
     Windows of one stretch may overlap, but begin at least a tenth of a window apart, so short noise gives
     fewer.

@@ -9,6 +9,7 @@ import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from speechsrt.audio.files import probe
 from speechsrt.corpora.download import Archive, Progress, provide
@@ -37,6 +38,8 @@ ARCHIVES = {
 
 class SpeechCommands:
     """All words of one version of Speech Commands; `words` restricts them, `vocabulary` is what it holds."""
+
+    lenient: ClassVar[bool] = False
 
     def __init__(
         self,

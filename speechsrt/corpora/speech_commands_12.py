@@ -1,5 +1,4 @@
-"""Speech Commands with twelve classes: ten words, "unknown" and "silence" ("V2-12", or V1-12 with version
-0.01).
+"""Speech Commands with twelve classes, ten words, "unknown" and "silence": V2-12, or V1-12 of version 0.01.
 
 "unknown" are clips of all other words, as many as an average word of the ten has in that split, chosen by a
 stable hash. "silence" are windows of the background noise, each split's from its own stretches. The split
@@ -10,6 +9,7 @@ there where the archive is. Figures of this task are not comparable with those o
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from speechsrt.corpora.download import Archive, DownloadError, Progress, is_present, provide
 from speechsrt.corpora.manifest import SPLITS, Clip, Contents
@@ -43,6 +43,8 @@ TEST_ARCHIVES = {
 
 class SpeechCommandsTwelve:
     """Ten words, unknown and silence; `vocabulary` names all twelve, `words` restricts them."""
+
+    lenient: ClassVar[bool] = False
 
     def __init__(
         self,

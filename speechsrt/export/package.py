@@ -1,9 +1,9 @@
 """The package: one safetensors file whose header tells how to build the model its tensors belong to.
 
 The header's ``speechsrt`` entry is JSON: format version, task, and the description of
-`speechsrt.models.keyword.KeywordModel` (front end, network, words, and for every 1x1 its settled settings; for a
-ternary layer generator, version, 64-bit seed and density). The tensors are the trained weights and batch
-normalisation's statistics; nothing that can be drawn or derived again.
+`speechsrt.models.keyword.KeywordModel` (front end, network, words, and for every 1x1 its settled settings;
+for a ternary layer generator, version, 64-bit seed and density). The tensors are the trained weights and
+batch normalisation's statistics; nothing that can be drawn or derived again.
 """
 
 import json
@@ -49,10 +49,7 @@ def load(path: str | Path) -> KeywordModel:
     """
     description, tensors = read(path)
     model = KeywordModel(**description)
-    missing, unexpected = model.load_state_dict(tensors, strict=False)
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise UserError(f"{path}: tensors do not fit the model described ({(missing + unexpected)[0]})")
+    _fill(model, tensors, path)
     return model.eval()
 
 
@@ -69,10 +66,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UserError(f"{file}: not a readable safetensors file ({error})") from None
     if header is None:
         raise UserError(f"{file}: a safetensors file, but not one of ours (no speechsrt header)")
-    described = json.loads(header)
-    if described["format"] > FORMAT:
-        raise UserError(f"{file}: package format {described['format']}; this release reads up to {FORMAT}")
-    return described["model"], tensors
+    return _description(header, file), tensors
 
 
 def find(path: str | Path) -> Path:
@@ -89,12 +83,35 @@ def find(path: str | Path) -> Path:
     return file
 
 
+def _fill(model: KeywordModel, tensors: dict[str, Tensor], path: str | Path) -> None:
+    """Copy tensors into a model; batch counters may be absent."""
+    state = model.state_dict()
+    wanted = {
+        name: tensor.shape for name, tensor in state.items() if not name.endswith("num_batches_tracked")
+    }
+    given = {name: tensor.shape for name, tensor in tensors.items() if name in wanted or name not in state}
+    for name in sorted(wanted | given):
+        if wanted.get(name) != given.get(name):
+            raise UserError(f"{path}: tensors do not fit the model described ({name})")
+    model.load_state_dict(tensors, strict=False)
+
+
+def _description(header: str, file: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(header)
+        version, description = int(described["format"]), described["model"]
+    except (ValueError, TypeError, KeyError):
+        raise UserError(f"{file}: its speechsrt header is damaged; export or train the model again") from None
+    if version > FORMAT:
+        raise UserError(f"{file}: package format {version}; this release reads up to {FORMAT}")
+    return description
+
+
 def _read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-        description = checkpoint["speechsrt"]["model"]
+        description, state = checkpoint["speechsrt"]["model"], checkpoint["state_dict"]
     except Exception as error:
         raise UserError(f"{file}: not a checkpoint of speechsrt ({type(error).__name__})") from None
     prefix = "model."
-    state = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
-    return description, state
+    return description, {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

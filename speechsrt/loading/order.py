@@ -1,7 +1,7 @@
 """In which order clips come: a function of ``(seed, epoch)``, whatever the devices and whenever one restarts.
 
-Classes may be balanced by repetition: in each epoch every class shows as many clips as the largest one, its own
-clips whole as often as they fit and a fresh random part of them for the rest.
+Classes may be balanced by repetition: in each epoch every class shows as many clips as the largest one, its
+own clips whole as often as they fit and a fresh random part of them for the rest.
 """
 
 from collections.abc import Iterator
@@ -12,17 +12,22 @@ from torch import Tensor
 
 from speechsrt.loading.resident import Batch, ResidentClips
 
+_SPREAD = 0x9E3779B1  # odd, near 2^32 over the golden ratio: keeps the epochs of different seeds far apart
+
 
 def shuffled(count: int, seed: int, epoch: int) -> Tensor:
     """Return the numbers 0 to count - 1 in the epoch's order."""
-    generator = torch.Generator().manual_seed((seed << 32) + epoch)
+    # PyTorch's generator on the CPU looks at the lower 32 bits of its seed alone.
+    generator = torch.Generator().manual_seed((seed * _SPREAD + epoch) % (1 << 32))
     return torch.randperm(count, generator=generator)
 
 
 def balanced(label: Tensor, seed: int, epoch: int) -> Tensor:
-    """Return clip numbers so that every class is as frequent as the largest; the n-th repetition adds n * N."""
+    """Return clip numbers, every class as frequent as the largest; the n-th repetition adds n * N."""
     largest = int(torch.bincount(label).max())
-    return torch.cat([_repeated((label == c).nonzero()[:, 0], largest, len(label), seed, epoch) for c in label.unique()])
+    return torch.cat(
+        [_repeated((label == c).nonzero()[:, 0], largest, len(label), seed, epoch) for c in label.unique()]
+    )
 
 
 def _repeated(members: Tensor, wanted: int, total: int, seed: int, epoch: int) -> Tensor:
@@ -35,8 +40,8 @@ def _repeated(members: Tensor, wanted: int, total: int, seed: int, epoch: int) -
 class ResidentLoader:
     """Batches of resident clips, in the order of the epoch or (not shuffled) as they lie.
 
-    An epoch is cut into batches as equal as can be, none larger than `batch_size`. With several devices each gets
-    every world-th clip of a batch of ``world * batch_size``. The task sets the epoch; Lightning stores `state_dict`
+    An epoch is cut into batches as equal as can be, none larger than `batch_size`. With several devices each
+    gets every world-th clip of a batch of ``world * batch_size``. The task sets the epoch, keeps `state_dict`
     in its checkpoints and hands it back, so that an epoch goes on where it was left.
     """
 

@@ -1,14 +1,13 @@
 """A whole keyword corpus in memory, batches cut from it where it lies: on the processor or the GPU.
 
-A clip is a row of 16-bit samples; ten thousand clips of a second take 320 MB. Files are read once, by threads;
-an epoch then costs one row copy a clip.
+A clip is a row of 16-bit samples; ten thousand clips of a second take 320 MB. Files are read once, by
+threads; an epoch then costs one row copy a clip.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,7 +21,8 @@ FULL_SCALE = 32768.0
 Progress = Callable[[str, int, int], None]
 
 
-class Batch(NamedTuple):
+@dataclass
+class Batch:
     """Clips ready to train on.
 
     Attributes:

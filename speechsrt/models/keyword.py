@@ -1,7 +1,7 @@
 """A whole keyword model: front end, network and words, from a waveform to probabilities.
 
-The same object is trained, scored, stored and shipped. It is described by plain values (`describe`), and what a
-ternary layer is drawn from is part of the description.
+The same object is trained, scored, stored and shipped. It is described by plain values (`describe`), and what
+a ternary layer is drawn from is part of the description.
 """
 
 from collections.abc import Mapping, Sequence
@@ -95,8 +95,8 @@ class KeywordModel(nn.Module):
         """Name the word in a clip.
 
         Args:
-            waveform: mono ``(samples,)`` or ``(channels, samples)``, full scale at 1; resampled and, where it is
-                longer or shorter than a clip, cut or filled with zeros.
+            waveform: mono ``(samples,)`` or ``(channels, samples)``, full scale at 1; resampled and, where it
+                is longer or shorter than a clip, cut or filled with zeros.
             sample_rate: its samples a second.
         """
         self.eval()

@@ -28,7 +28,7 @@ class MatchboxNet(nn.Module):
         dropout: share of values zeroed after each ReLU in training.
 
     Raises:
-        UserError: a count below 1.
+        UserError: a count below 1, a dropout outside [0, 1).
     """
 
     task = "keyword"
@@ -46,9 +46,12 @@ class MatchboxNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        for key, value in {"blocks": blocks, "sub_blocks": sub_blocks, "channels": channels, "wide": wide}.items():
+        counts = {"blocks": blocks, "sub_blocks": sub_blocks, "channels": channels, "wide": wide}
+        for key, value in counts.items():
             if value < 1:
                 raise UserError(f"model.{key}={value}: at least 1")
+        if not 0 <= dropout < 1:
+            raise UserError(f"model.dropout={dropout}: choose a share from 0 to below 1")
         self.prologue = Block(make, "prologue", "prologue", (features, wide), kernel=11, dropout=dropout)
         self.blocks = nn.ModuleList(
             Block(
@@ -78,5 +81,8 @@ class MatchboxNet(nn.Module):
         return x.mean(dim=1)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the logits ``(B, classes)``; frames beyond `lengths` (B,) are zeroed before each convolution."""
+        """Return the logits ``(B, classes)``.
+
+        Frames beyond `lengths` (B,) are zeroed before each convolution; the mean is over all frames.
+        """
         return self.head(self.embed(x, lengths))

@@ -1,10 +1,8 @@
 """The one block: depthwise over time, 1x1 over channels, batch normalisation; repeated, with a residual link.
 
-Everything is channels last, ``x: (B, T, C)``. The depthwise convolution is handed to the 2-D kernels in
-channels-last memory, where it needs no copy; a dilation d becomes d interleaved plain convolutions (the
-polyphase form), because the dilated kernels are several times slower.
+Everything is channels last, ``x: (B, T, C)``, which the depthwise kernels take without a copy.
 
-The block is that of QuartzNet (Kriman et al. 2019, section 2) and MatchboxNet (Majumdar & Ginsburg 2020, fig. 1).
+The block is that of QuartzNet (Kriman et al. 2019, section 2) and MatchboxNet (Majumdar & Ginsburg 2020).
 """
 
 from typing import Literal
@@ -13,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from speechsrt.kernels import depthwise
 from speechsrt.pointwise.base import FLOAT_BITS, Cost
 from speechsrt.pointwise.placement import Factory
 
@@ -36,20 +35,7 @@ class Depthwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve; see the class for shapes."""
-        if self.dilation > 1:
-            return self._interleaved(x)
-        image = x.unsqueeze(1).permute(0, 3, 1, 2)  # (B, C, 1, T)
-        y = F.conv2d(
-            image, self.weight.unsqueeze(2), None, (1, self.stride), (0, self.kernel // 2), 1, self.channels
-        )
-        return y.permute(0, 2, 3, 1).squeeze(1)
-
-    def _interleaved(self, x: Tensor) -> Tensor:
-        batch, frames, d = x.shape[0], x.shape[1], self.dilation
-        padded = F.pad(x, (0, 0, 0, -frames % d))
-        image = padded.view(batch, -1, d, self.channels).permute(0, 3, 1, 2)  # (B, C, T / d, d)
-        y = F.conv2d(image, self.weight.unsqueeze(3), None, 1, (self.kernel // 2, 0), 1, self.channels)
-        return y.permute(0, 2, 3, 1).reshape(batch, -1, self.channels)[:, :frames]
+        return depthwise(x, self.weight, self.dilation, self.stride)
 
     def cost(self) -> Cost:
         """Return what it costs, arithmetic for one output frame."""
@@ -101,7 +87,8 @@ class Unit(nn.Module):
         if self.depthwise is not None:
             x = self.depthwise(masked(x, lengths))
             if lengths is not None:
-                lengths = torch.div(lengths + self.depthwise.stride - 1, self.depthwise.stride, rounding_mode="floor")
+                stride = self.depthwise.stride
+                lengths = torch.div(lengths + stride - 1, stride, rounding_mode="floor")
         return self.norm(self.pointwise(masked(x, lengths))), lengths
 
 

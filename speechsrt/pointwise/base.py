@@ -1,7 +1,7 @@
 """What every kind of 1x1 layer is: a linear map on the last axis, with an honest price.
 
-A 1x1 convolution over a sequence stored as ``(B, T, C)`` is ``y = x W^T``. A kind differs from another only in
-how it comes by ``W`` and in what that costs; everything else in the project sees this class alone.
+A 1x1 convolution over a sequence stored as ``(B, T, C)`` is ``y = x W^T``. A kind differs from another only
+in how it comes by ``W`` and in what that costs; everything else in the project sees this class alone.
 """
 
 from dataclasses import dataclass
@@ -85,6 +85,7 @@ class Pointwise(nn.Module):
         return f"{self.in_channels}, {self.out_channels}{rest}"
 
 
+@torch.no_grad()
 def relative_error(weight: Tensor, approximation: Tensor) -> float:
     """Return ``|W - W'| / |W|`` in the Frobenius norm; zero where both are zero."""
     size = torch.linalg.norm(weight.double())

@@ -1,6 +1,6 @@
 """The ordinary 1x1: one trained number for every pair of channels, ``in * out`` weights."""
 
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,9 @@ class Learned(Pointwise):
         self.matrix = nn.Parameter(nn.init.xavier_uniform_(torch.empty(out_channels, in_channels)))
 
     @classmethod
-    def from_dense(cls, weight: Tensor) -> tuple[Self, float]:
+    def from_dense(cls, weight: Tensor, **settings: Any) -> tuple[Self, float]:
         """Return a layer that holds `weight` itself; the error is zero."""
-        layer = cls(weight.shape[1], weight.shape[0]).to(weight)
+        layer = cls(weight.shape[1], weight.shape[0], **settings).to(weight)
         layer.matrix.data.copy_(weight)
         return layer, 0.0
 

@@ -1,9 +1,9 @@
 """Which layer is of which kind: ordered rules over roles and names, settled before anything is built.
 
 A network is described twice by the same code. The first time, on PyTorch's meta device, it only tells its
-slots: the name, role and shape of every 1x1 it would like to have. The rules are laid over the slots, the last
-rule that matches a slot wins, what no rule names is learned, and a rule that matches nothing is a mistake. The
-second time the network is built with the layers so chosen, and never asks what it got.
+slots: the name, role and shape of every 1x1 it would like to have. The rules are laid over the slots, the
+last rule that matches a slot wins, what no rule names is learned, and a rule that matches nothing is a
+mistake. The second time the network is built with the layers so chosen, and never asks what it got.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -57,7 +57,7 @@ def assemble(make: Callable[[Factory], nn.Module], rules: Sequence[Mapping[str, 
 
     Args:
         make: builds the network from a factory ``(name, role, in_channels, out_channels) -> layer``.
-        rules: mappings with ``where`` (roles or globs), ``_target_`` and the kind's settings.
+        rules: mappings with ``where`` (a role or glob, or a list), ``_target_`` and the kind's settings.
 
     Raises:
         UserError: a rule without a match, or settings a layer cannot have; the message names the layer.
@@ -72,7 +72,8 @@ def rebuild(make: Callable[[Factory], nn.Module], layers: Mapping[str, Mapping[s
     def settled(slot: Slot) -> Pointwise:
         if slot.name not in layers:
             raise UserError(f"the stored model describes no layer {slot.name}, which its network needs")
-        return build(layers[slot.name], slot.name, in_channels=slot.in_channels, out_channels=slot.out_channels)
+        shape = {"in_channels": slot.in_channels, "out_channels": slot.out_channels}
+        return build(layers[slot.name], slot.name, **shape)
 
     return _construct(make, settled)
 
@@ -105,7 +106,10 @@ def resolve(slots: Sequence[Slot], rules: Sequence[Mapping[str, Any]]) -> dict[s
     """Return for every slot's name the rule that holds there, the last match winning."""
     chosen: dict[str, Mapping[str, Any]] = {slot.name: LEARNED for slot in slots}
     for rule in rules:
-        for pattern in rule["where"]:
+        patterns = [rule["where"]] if isinstance(rule["where"], str) else rule["where"]
+        if not patterns:
+            raise UserError(_no_match("[]", slots))
+        for pattern in patterns:
             found = [slot.name for slot in slots if slot.matches(pattern)]
             if not found:
                 raise UserError(_no_match(pattern, slots))
@@ -114,11 +118,13 @@ def resolve(slots: Sequence[Slot], rules: Sequence[Mapping[str, Any]]) -> dict[s
 
 
 def build_layer(slot: Slot, rule: Mapping[str, Any]) -> Pointwise:
-    """Build the layer of one slot; a setting the slot's shape cannot have is reported with the slot's name."""
+    """Build the layer of one slot; what the slot's shape cannot have is reported with the slot's name."""
     cls = locate(str(rule["_target_"]))
-    assert issubclass(cls, Pointwise), f"{cls} is no pointwise kind"
+    if not issubclass(cls, Pointwise):
+        raise UserError(f"pointwise._target_={rule['_target_']}: no kind of 1x1 layer (layer {slot.name})")
     settings = {key: value for key, value in rule.items() if key not in ("_target_", "where")}
-    check_arguments(cls, settings | {"in_channels": slot.in_channels, "out_channels": slot.out_channels}, "pointwise")
+    shape = {"in_channels": slot.in_channels, "out_channels": slot.out_channels}
+    check_arguments(cls, settings | shape, "pointwise")
     try:
         return cls.create(slot.in_channels, slot.out_channels, slot.name, settings)
     except UserError as error:

@@ -1,6 +1,6 @@
-"""A constant 1x1 of -1, 0 and +1: never trained, never stored, drawn again from its seed wherever it is needed.
+"""A constant 1x1 of -1, 0 and +1: never trained, never stored, drawn again from its seed where it is needed.
 
-From "Sparse random ternary 1x1 convolutions" (arXiv 2103.17142): the pointwise half of a separable convolution
+From Mordido, Van keirsbilck & Keller 2021 (arXiv 2103.17142): the pointwise half of a separable convolution
 need not be learned; what is saved buys depth or width. `speechsrt.pointwise.generators` states the three
 generators. Each output is divided by the square root of its number of non-zeros, so that activations keep
 their scale; batch normalisation, which follows every such layer, takes that factor up.
@@ -59,20 +59,22 @@ class Ternary(Pointwise):
         signs = torch.from_numpy(GENERATORS[generator](seed, out_channels, in_channels, density))
         counts = signs.abs().sum(1, keepdim=True, dtype=torch.float64).clamp(min=1)
         self.register_buffer("signs", signs, persistent=False)
-        self.register_buffer("matrix", (signs / counts.sqrt()).to(torch.get_default_dtype()), persistent=False)
+        matrix = (signs / counts.sqrt()).to(torch.get_default_dtype())
+        self.register_buffer("matrix", matrix, persistent=False)
 
     @classmethod
     def create(cls, in_channels: int, out_channels: int, name: str, settings: dict[str, Any]) -> Self:
         """Give every layer a seed of its own, out of the network's and its name."""
-        own = layer_seed(settings.get("seed", 0), name)
-        return cls(in_channels, out_channels, **settings | {"seed": own})
+        own: dict[str, Any] = settings | {"seed": layer_seed(settings.get("seed", 0), name)}
+        return cls(in_channels, out_channels, **own)
 
     @classmethod
     def from_dense(cls, weight: Tensor, **settings: Any) -> tuple[Self, float]:
-        """Return the drawn matrix (it cannot follow `weight`) and how far the best multiple of it stays away."""
+        """Return the drawn matrix (it cannot follow `weight`) and how far its best multiple stays away."""
         layer = cls(weight.shape[1], weight.shape[0], **settings).to(weight)
         drawn = layer.weight()
-        scale = (weight * drawn).sum() / drawn.square().sum()
+        size = drawn.square().sum().clamp(min=0.5)  # the number of outputs with inputs; perhaps none has any
+        scale = (weight * drawn).sum() / size
         return layer, relative_error(weight, scale * drawn)
 
     def settings(self) -> dict[str, Any]:

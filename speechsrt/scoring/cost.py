@@ -1,10 +1,12 @@
 """What a model costs: weights trained and stored, arithmetic for a second of audio, layer by layer.
 
-Counted are the layers that hold weights, as they run (normalisation is not folded away): every module that tells
-its own cost for one frame, times the frames that pass through it, which a run over one silent clip shows. The
-front end, ReLU, sums of residual links and the mean over time are left out: they are the same for every kind.
+Counted are the layers that hold weights, as they run (normalisation is not folded away): every module that
+tells its own cost for one frame, times the frames that pass through it, which a run over one silent clip
+shows. The front end, ReLU, sums of residual links and the mean over time are left out: they are the same for
+every kind.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +27,9 @@ class LayerCost:
 
 
 @torch.no_grad()
-def layer_costs(network: nn.Module, features: Tensor, roles: dict[nn.Module, tuple[str, str]]) -> list[LayerCost]:
+def layer_costs(
+    network: nn.Module, features: Tensor, roles: Mapping[Pointwise, tuple[str, str]]
+) -> list[LayerCost]:
     """Return the cost of every layer for features ``(1, T, C)``.
 
     Args:
@@ -45,7 +49,8 @@ def layer_costs(network: nn.Module, features: Tensor, roles: dict[nn.Module, tup
     network.train(was_training)
     for hook in hooks:
         hook.remove()
-    return [_layer(module, *roles.get(module, (name, "")), rows.get(module, 0)) for module, name in priced.items()]
+    found = [(module, *_named(module, name, roles)) for module, name in priced.items()]
+    return [_layer(module, name, role, rows.get(module, 0)) for module, name, role in found]
 
 
 def total(layers: list[LayerCost]) -> Cost:
@@ -63,6 +68,10 @@ def _price(module: nn.Module) -> Cost | None:
     cost = getattr(module, "cost", None)
     assert cost is not None or not list(module.parameters(recurse=False)), f"{module} tells no cost"
     return cost() if cost is not None else None
+
+
+def _named(module: nn.Module, name: str, roles: Mapping[Pointwise, tuple[str, str]]) -> tuple[str, str]:
+    return roles.get(module, (name, "")) if isinstance(module, Pointwise) else (name, "")
 
 
 def _layer(module: nn.Module, name: str, role: str, rows: int) -> LayerCost:

@@ -49,8 +49,9 @@ class Checkpoints(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save between two optimizer steps where enough time has passed."""
-        between_steps = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        """Save between two optimizer steps where enough time has passed; an epoch's end saves anyway."""
+        done = batch_idx + 1
+        between_steps = done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches
         if between_steps and time.monotonic() - self._saved >= 60 * self.minutes:
             self.save(trainer, self.last)
 

@@ -33,10 +33,19 @@ class History(L.Callback):
     def __init__(self, path: Path, say: Callable[[str], None] | None = None) -> None:
         self.path, self.say = path, say
         self.rows: list[dict[str, Any]] = []
-        self._began = 0.0
+        self._began = self._spent = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the seconds spent on the epoch so far."""
+        return {"spent": time.monotonic() - self._began}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from stored seconds."""
+        self._spent = state_dict["spent"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Keep the lines of the epochs that are done."""
+        """Keep the lines of the epochs that are done, and go on with the clock of one begun."""
+        self._began = time.monotonic() - self._spent
         self.rows = [row for row in read_history(self.path) if int(row["epoch"]) < trainer.current_epoch]
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -58,13 +58,19 @@ class KeywordTask(L.LightningModule):
         if compiled:
             model.network.compile()
         self.penalised = [p.layer for p in model.placed if type(p.layer).penalty is not Pointwise.penalty]
+        self._order: dict[str, Any] | None = None
         self.accuracy = MulticlassAccuracy(len(model.labels), average="micro")
 
     def on_train_start(self) -> None:
-        """Move the resident clips to where the model is."""
+        """Move the resident clips to where the model is; go on behind the batches a checkpoint has seen.
+
+        Lightning would hand the loader its state itself, but not once a schedule has asked for the number of steps.
+        """
         loaders: Any = (self.trainer.train_dataloader, self.trainer.val_dataloaders)
         for loader in loaders:
             loader.to(self.device)
+        if self._order is not None:
+            loaders[0].load_state_dict(self._order)
 
     def on_train_epoch_start(self) -> None:
         """Tell the loader which epoch's order is due."""
@@ -106,10 +112,13 @@ class KeywordTask(L.LightningModule):
         """Keep what rebuilds the model, and the state of the random generators."""
         checkpoint["speechsrt"] = {"model": self.model.describe()}
         checkpoint["random"] = torch.get_rng_state()
+        loader: Any = self.trainer.train_dataloader
+        checkpoint["order"] = loader.state_dict() if loader is not None else None
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the state of the random generators."""
+        """Restore the state of the random generators, and keep the place in the epoch."""
         torch.set_rng_state(checkpoint["random"])
+        self._order = checkpoint["order"]
 
 
 @torch.inference_mode()

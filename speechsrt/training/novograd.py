@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 
 from speechsrt.errors import UserError
 
+_torch: Any = torch  # its foreach functions are not among the names a type checker knows
+
 
 class NovoGrad(Optimizer):
     """Adam's idea with one second moment a tensor.
@@ -64,16 +66,16 @@ class NovoGrad(Optimizer):
     def _update(self, tensors: list[Tensor], group: dict[str, Any]) -> None:
         first, second = group["betas"]
         gradients = [p.grad for p in tensors if p.grad is not None]
-        squares = torch._foreach_pow(torch._foreach_norm(gradients), 2)
+        squares = _torch._foreach_pow(_torch._foreach_norm(gradients), 2)
         for p, square in zip(tensors, squares, strict=True):
             if not self.state[p]:
                 self.state[p] = {"momentum": torch.zeros_like(p), "square": square.clone()}
         momenta = [self.state[p]["momentum"] for p in tensors]
         moments = [self.state[p]["square"] for p in tensors]
-        torch._foreach_lerp_(moments, squares, 1 - second)
-        roots = torch._foreach_add(torch._foreach_sqrt(moments), group["eps"])
-        updates = torch._foreach_div(gradients, roots)
-        torch._foreach_add_(updates, tensors, alpha=group["weight_decay"])
-        torch._foreach_mul_(momenta, first)
-        torch._foreach_add_(momenta, updates)
-        torch._foreach_add_(tensors, momenta, alpha=-group["lr"])
+        _torch._foreach_lerp_(moments, squares, 1 - second)
+        roots = _torch._foreach_add(_torch._foreach_sqrt(moments), group["eps"])
+        updates = _torch._foreach_div(gradients, roots)
+        _torch._foreach_add_(updates, tensors, alpha=group["weight_decay"])
+        _torch._foreach_mul_(momenta, first)
+        _torch._foreach_add_(momenta, updates)
+        _torch._foreach_add_(tensors, momenta, alpha=-group["lr"])

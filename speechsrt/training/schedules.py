@@ -1,7 +1,7 @@
 """Learning rates by step, as factors of the optimizer's own rate.
 
-``warm up / hold / polynomial`` is the schedule of MatchboxNet's recipe: with w warm-up and h hold steps out of n,
-step t (from 0) has the rate ``lr (t + 1) / (w + 1)`` up to w, ``lr`` up to w + h, then
+``warm up / hold / polynomial`` is the schedule of MatchboxNet's recipe: with w warm-up and h hold steps out
+of n, step t (from 0) has the rate ``lr (t + 1) / (w + 1)`` up to w, ``lr`` up to w + h, then
 ``(lr - min) (1 - (t - w - h) / (n - w - h))^power + min``.
 """
 
@@ -20,7 +20,7 @@ class WarmupHoldPoly:
         warmup_ratio: share of all steps to warm up.
         hold_ratio: share of all steps to hold.
         power: of the decay.
-        min_lr: the rate at the end.
+        min_lr: the rate at the end, where it is below the optimizer's own.
 
     Raises:
         UserError: shares below 0 or above 1 together, a negative rate or power.
@@ -31,7 +31,8 @@ class WarmupHoldPoly:
     ) -> None:
         if warmup_ratio < 0 or hold_ratio < 0 or warmup_ratio + hold_ratio > 1:
             raise UserError(
-                f"schedule: warmup_ratio={warmup_ratio} and hold_ratio={hold_ratio} must be shares that add up to at most 1"
+                f"schedule: warmup_ratio={warmup_ratio} and hold_ratio={hold_ratio} must be shares "
+                f"that add up to at most 1"
             )
         if power < 0 or min_lr < 0:
             raise UserError(f"schedule: power={power} and min_lr={min_lr} must be at least 0")
@@ -41,7 +42,7 @@ class WarmupHoldPoly:
         """Return the function from a step to its share of `lr`, for a run of `total` steps."""
         warmup = int(self.warmup_ratio * total)
         held = warmup + int(self.hold_ratio * total)
-        floor = self.min_lr / lr if lr > 0 else 1.0
+        floor = _floor(self.min_lr, lr)
 
         def at(step: int) -> float:
             if step <= warmup and warmup > 0:
@@ -68,7 +69,7 @@ class WarmupCosine:
 
     def factor(self, lr: float, total: int) -> Factor:
         """Return the function from a step to its share of `lr`, for a run of `total` steps."""
-        floor = self.min_lr / lr if lr > 0 else 1.0
+        floor = _floor(self.min_lr, lr)
 
         def at(step: int) -> float:
             if step < self.warmup_steps:
@@ -86,3 +87,8 @@ class Constant:
         """Return the function that is 1 at every step."""
         del lr, total
         return lambda step: 1.0
+
+
+def _floor(min_lr: float, lr: float) -> float:
+    """Return `min_lr` as a share of `lr`; a decay never ends above the rate it began with."""
+    return min(1.0, min_lr / lr) if lr > 0 else 1.0

@@ -3,8 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torchaudio.functional import resample as windowed_sinc
 
 from speechsrt.audio.files import Probe, UnreadableAudioError, probe, read, resample
 
@@ -60,6 +62,20 @@ def test_a_tone_stays_the_same_tone_at_any_rate(rate: int):
     assert len(resampled) == pytest.approx(16000, abs=1)
     expected = tone(1.0, 16000)[: len(resampled)]
     np.testing.assert_allclose(resampled[200:15800], expected[200:15800], atol=5e-3)
+
+
+@pytest.mark.parametrize(("rate", "target"), [(44100, 16000), (8000, 16000), (48000, 16000), (16000, 22050)])
+def test_speech_like_sound_comes_out_as_of_torchaudio(rate: int, target: int):
+    noise = np.random.default_rng(0).standard_normal(rate // 2)
+    smooth = np.convolve(noise, np.hanning(rate // 1500), "same").astype(np.float32)  # little above 3 kHz
+    expected = windowed_sinc(torch.from_numpy(smooth), rate, target, lowpass_filter_width=64).numpy()
+    error = resample(smooth, rate, target) - expected
+    assert np.abs(error).max() < 2e-3 * np.abs(expected).max()
+
+
+def test_resampling_keeps_what_fits_and_drops_what_does_not():
+    assert np.abs(resample(tone(1.0, 16000, 7000), 16000, 8000)[80:-80]).max() < 1e-3
+    assert np.abs(resample(tone(1.0, 16000, 3000), 16000, 8000)[80:-80]).max() == pytest.approx(0.5, rel=1e-2)
 
 
 @given(st.integers(1, 300), st.sampled_from([8000, 16000, 44100]), st.sampled_from([8000, 16000]))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from speechsrt.corpora.download import Archive
 from speechsrt.corpora.manifest import split_hash
-from speechsrt.corpora.speech_commands_12 import SpeechCommandsTwelve
+from speechsrt.corpora.speech_commands_12 import TEST_ARCHIVES, SpeechCommandsTwelve
 from speechsrt.errors import UserError
 
 Make = Callable[..., Path]
@@ -80,6 +81,20 @@ def test_googles_test_set_is_a_split_where_it_lies_there(
         ("unknown", "cd"),
         ("yes", "ab"),
     ]
+
+
+def test_a_test_set_that_cannot_be_fetched_is_noted(
+    corpus: SpeechCommandsTwelve,
+    make_speech_commands: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    make_speech_commands(tmp_path, dict.fromkeys(TEN, 10) | {"cat": 10}, version="0.02")
+    nowhere = Archive("http://127.0.0.1:1/speech_commands_test_set_v0.02.tar.gz")
+    monkeypatch.setitem(TEST_ARCHIVES, "0.02", nowhere)
+    contents = corpus.load(tmp_path, download=True)
+    assert "google_test" not in contents.splits
+    assert contents.notes[-1].startswith("Without the split google_test: http://127.0.0.1:1/")
 
 
 def test_words_restrict_the_twelve(settings: Settings, make_speech_commands: Make, tmp_path: Path):

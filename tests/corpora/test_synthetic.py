@@ -102,6 +102,7 @@ def test_words_that_cannot_be_spoken(tmp_path: Path):
         Synthetic(words=["a long sentence that goes on and on"], clip_seconds=0.3, **SMALL).load(tmp_path)
     with pytest.raises(UserError, match=r'"\?" is silent in data\.language=en'):
         Synthetic(words=["?"], **SMALL).load(tmp_path)
+    assert not list(tmp_path.rglob("*.partial"))
     with pytest.raises(UserError, match=r"data\.language=xx: espeak-ng does not speak it; choose from af, "):
         Synthetic(words=["yes"], language="xx", **SMALL).load(tmp_path)
 

@@ -1,0 +1,102 @@
+"""A killed run, resumed from any of its checkpoints, ends with the bits of an unbroken one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+
+from speechsrt import config
+from speechsrt.commands import train as command
+from speechsrt.errors import UserError
+from speechsrt.training.checkpoints import Checkpoints
+from speechsrt.training.history import read_history
+
+Train = Callable[..., dict[str, Any]]
+
+
+class Killed(Exception):
+    pass
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def same(left: Path, right: Path) -> bool:
+    a, b = weights(left), weights(right)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int) -> None:
+    """Stop the run behind a batch as a kill would, after its checkpoint has been written."""
+    original = Checkpoints.on_train_batch_end
+
+    def hook(
+        self: Checkpoints, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, b: Any, batch_idx: int
+    ) -> None:
+        original(self, trainer, pl_module, outputs, b, batch_idx)
+        if (trainer.current_epoch, batch_idx) == (epoch, batch):
+            raise Killed
+
+    monkeypatch.setattr(Checkpoints, "on_train_batch_end", hook)
+
+
+@pytest.mark.parametrize("overrides", [(), ("pointwise=ternary", "model.dropout=0.2"), ("trainer.accumulate_grad_batches=2",)])
+@pytest.mark.parametrize(("epoch", "batch"), [(0, 1), (1, 2), (2, 3)])
+def test_resumed_in_mid_epoch_ends_with_the_same_bits(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int, overrides: tuple[str, ...]
+) -> None:
+    train(*overrides, "batch_size=4", run_dir="whole")
+    with monkeypatch.context() as patch:
+        kill_at(patch, epoch, batch)
+        with pytest.raises(Killed):
+            train(*overrides, "batch_size=4", "save_minutes=0", run_dir="broken")
+    train(f"resume={tmp_path / 'broken'}")
+    assert same(tmp_path / "whole", tmp_path / "broken")
+    compared = [
+        [{key: row[key] for key in row if key != "seconds"} for row in read_history(tmp_path / name / "metrics.csv")]
+        for name in ("whole", "broken")
+    ]
+    assert [row["epoch"] for row in compared[0]] == ["0", "1", "2"]
+    assert [row["val_loss"] for row in compared[0]] == [row["val_loss"] for row in compared[1]]
+
+
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_resumed_from_the_checkpoint_of_an_epoch(train: Train, tmp_path: Path, name: str) -> None:
+    train("trainer.max_epochs=4", run_dir="whole")
+    train("trainer.max_epochs=2", "schedule=constant", run_dir="flat")
+    train("trainer.max_epochs=4", "schedule=constant", run_dir="flat_whole")
+    train(f"resume={tmp_path / 'flat' / 'checkpoints' / f'{name}.ckpt'}", "trainer.max_epochs=4")
+    assert same(tmp_path / "flat", tmp_path / "flat_whole")
+    assert not same(tmp_path / "flat", tmp_path / "whole")
+
+
+def test_a_finished_run_resumed_changes_nothing(train: Train, tmp_path: Path) -> None:
+    first = train()
+    before = weights(tmp_path / "run")
+    again = train(f"resume={tmp_path / 'run'}")
+    assert all(torch.equal(before[name], value) for name, value in weights(tmp_path / "run").items())
+    assert again["accuracy"] == first["accuracy"]
+    assert again["epochs"] == 3
+
+
+def test_nothing_to_resume(train: Train, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no run to go on with"):
+        train(f"resume={tmp_path / 'nowhere'}")
+    with pytest.raises(UserError, match="say which run"):
+        command.run(config.load(["resume=true"]))
+
+
+def test_a_resumed_run_keeps_its_groups(train: Train, tmp_path: Path) -> None:
+    train()
+    with pytest.raises(UserError, match="a resumed run keeps its choice"):
+        train(f"resume={tmp_path / 'run'}", "pointwise=ternary")
+
+
+def test_a_run_is_not_overwritten(train: Train) -> None:
+    train("trainer.max_epochs=1")
+    with pytest.raises(UserError, match="already holds a run"):
+        train("trainer.max_epochs=1")
