@@ -25,10 +25,10 @@ train: setup ## train two keyword models on synthesised speech and compare them 
 
 test: setup ## lint, types, import rules and all tests
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 quick: setup ## the tests without the slow ones, within two minutes
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
 lint: setup ## ruff, pyright, import rules
 	$(BIN)/ruff check .

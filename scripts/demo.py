@@ -21,7 +21,7 @@ NETS = {
     "ternary": ["pointwise=ternary", "pointwise.where=[block,prologue,epilogue]"],
     "learned": ["pointwise=learned"],
 }
-COLUMNS = ["1x1 layers", "accuracy", "trained weights", "stored bits", "mult. / s of audio", "add. / s of audio"]
+COLUMNS = ["1x1s", "accuracy [95 %]", "trained", "stored bits", "mult./s", "add./s"]
 
 
 def row(name: str, metrics: dict[str, Any]) -> tuple[str, ...]:
@@ -45,6 +45,7 @@ def main(folder: str, overrides: list[str]) -> None:
         console.print(f"\n[bold]MatchboxNet-3x1x64, {name} 1x1s[/bold]")
         rows.append(row(name, train.run(config.load([*choice, *overrides, f"run_dir={folder}/{name}"]))))
     console.print(table("Synthesised words, voices never heard in training", COLUMNS, rows))
+    console.print("trained: weights; mult./s, add./s: multiplications and additions per second of audio")
     console.print(f"{(time.monotonic() - began) / 60:.1f} minutes; reports: {folder}/*/report.html")
 
 

@@ -1,4 +1,4 @@
-"""Write tests/golden/curve.csv: the losses of a short run on generated tones, which no change of style may move.
+"""Write tests/golden/curve.csv: losses of short runs on generated tones, which no change of style may move.
 
 usage: python scripts/golden_curve.py        run it again only where a change is meant to change results
 """
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-COLUMNS = ("epoch", "train_loss", "val_loss")
+COLUMNS: tuple[str, ...] = ("epoch", "train_loss", "val_loss")
 OVERRIDES = {
     "learned": [],
     "ternary": ["pointwise=ternary", "pointwise.where=[block,prologue,epilogue]", "augment=noisy"],
@@ -20,7 +20,7 @@ OVERRIDES = {
 def curve(folder: Path, overrides: list[str]) -> list[dict[str, str]]:
     """Train on tones below `folder` and return the columns of the run's ``metrics.csv``."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from conftest import TINY, write_tones
+    from tones import TINY, write_tones
 
     from speechsrt import config
     from speechsrt.commands import train
@@ -37,7 +37,7 @@ def curve(folder: Path, overrides: list[str]) -> list[dict[str, str]]:
 def main() -> None:
     """Write the file."""
     with (ROOT / "tests/golden/curve.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ("name", *COLUMNS), lineterminator="\n")
+        writer = csv.DictWriter[str](file, ("name", *COLUMNS), lineterminator="\n")
         writer.writeheader()
         for name, overrides in OVERRIDES.items():
             with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,13 @@
-"""The command line: ``speechsrt VERB [group=option ...] [key=value ...]``. Verbs are imported when they are called."""
+"""The command line: ``speechsrt VERB [group=option ...] [key=value ...]``.
+
+A verb is imported when it is called, so that ``--help`` answers at once.
+"""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from speechsrt.errors import NonFiniteLossError, UserError
 
@@ -10,8 +15,15 @@ VERBS = {
     "prepare": ("download or find a corpus, verify it, write manifests", "data= data_root="),
     "train": ("fit a model, then score the test split", "any group; run_dir= seed= init_from= resume="),
     "evaluate": ("score a trained model on a split", "checkpoint= data= split= run_dir="),
-    "benchmark": ("size and speed of a model on this machine", "checkpoint= or model= pointwise= data=; run_dir="),
+    "benchmark": ("size and speed of a model here", "checkpoint= or model= pointwise= data=; run_dir="),
 }
+MISPLACED = {
+    ("train", "checkpoint"): "write init_from= to begin with its weights, resume= to go on with its run",
+    ("train", "split"): "it scores the test split; evaluate scores any",
+    ("evaluate", "init_from"): "write checkpoint=",
+    ("evaluate", "resume"): "write checkpoint=",
+}
+"""Keys that a verb would pass over in silence, though who types them expects something."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -19,15 +31,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     typed = list(sys.argv[1:] if arguments is None else arguments)
     try:
         dispatch(typed)
-    except UserError as error:
-        print(f"speechsrt: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except NonFiniteLossError as error:
-        print(f"speechsrt: {error}", file=sys.stderr)
+        sys.stdout.flush()
+    except (UserError, NonFiniteLossError) as error:
+        sys.exit(tell(error))
+    except KeyboardInterrupt as error:
+        print(": ".join(["speechsrt: interrupted", *map(str, error.args)]), file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("speechsrt: interrupted", file=sys.stderr)
-        sys.exit(130)
+    except BrokenPipeError:  # whoever read our output has gone; Python would complain again as it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def tell(error: Exception, where: str = "") -> int:
+    """Print an error as one line and return its exit code."""
+    print(f"speechsrt: {where}{' '.join(str(error).split())}", file=sys.stderr)
+    return 2 if isinstance(error, UserError) else 1
 
 
 def dispatch(typed: list[str]) -> None:
@@ -46,9 +64,11 @@ def dispatch(typed: list[str]) -> None:
     if "-h" in rest or "--help" in rest:
         print(verb_help(verb))
         return
-    multirun = [word for word in rest if word in ("-m", "--multirun")]
-    overrides = [word for word in rest if word not in multirun]
-    _run_many(verb, overrides) if multirun else _run(verb, overrides)
+    overrides = [word for word in rest if word not in ("-m", "--multirun")]
+    if overrides == rest:
+        load_verb(verb).run(load(verb, rest))
+    else:
+        run_many(verb, overrides)
 
 
 def usage() -> str:
@@ -60,18 +80,18 @@ def usage() -> str:
             "",
             *lines,
             "",
-            "speechsrt VERB --help lists a verb's keys and all groups; -m sweeps over comma-separated values.",
+            "speechsrt VERB --help lists a verb's keys and all groups; -m sweeps over values with commas.",
         ]
     )
 
 
 def verb_help(verb: str) -> str:
     """Return the text of ``speechsrt VERB --help``."""
-    from speechsrt import config
+    from speechsrt.config import files
 
     what, keys = VERBS[verb]
-    listed = [f"  {group}= {' '.join(config.options(group))}" for group in config.groups()]
-    text = (config.conf_dir() / "config.yaml").read_text(encoding="utf-8")
+    listed = [f"  {group}= {' '.join(files.options(group))}" for group in files.groups()]
+    text = (files.conf_dir() / "config.yaml").read_text(encoding="utf-8")
     settings = text.partition("\n\n")[2].rstrip().splitlines()
     return "\n".join(
         [
@@ -87,23 +107,58 @@ def verb_help(verb: str) -> str:
     )
 
 
-def _run(verb: str, overrides: list[str]) -> None:
+def load(verb: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration of a verb; a key that it would pass over is a mistake."""
     from speechsrt import config
 
-    importlib.import_module(f"speechsrt.commands.{verb}").run(config.load(overrides))
+    loaded = config.load(overrides)
+    for key in loaded["typed"]:
+        if (verb, key) in MISPLACED:
+            raise UserError(f"{key}: {verb} does not use it; {MISPLACED[verb, key]}")
+    return loaded
 
 
-def _run_many(verb: str, overrides: list[str]) -> None:
-    """Run every combination of the sweep, one after another, in ``run_dir/0``, ``run_dir/1``, ..."""
-    from speechsrt import config
+def load_verb(verb: str) -> Any:
+    """Return a verb's module: its ``check(config)`` finds mistakes, its ``run(config)`` does the work."""
+    return importlib.import_module(f"speechsrt.commands.{verb}")
+
+
+def run_many(verb: str, overrides: list[str]) -> None:
+    """Run every combination of a sweep, one after another, in ``run_dir/0``, ``run_dir/1``, ...
+
+    All jobs are checked before the first runs. One that fails later is told by its name; the others go on.
+    """
+    jobs = _jobs(verb, overrides)
+    module, failed = load_verb(verb), []
+    for config in jobs.values():
+        module.check(config)
+    for name, config in jobs.items():
+        print(name, file=sys.stderr)
+        try:
+            module.run(config)
+        except (UserError, NonFiniteLossError) as error:
+            failed.append(tell(error, f"{name}: "))
+    if failed:
+        sys.exit(max(failed))
+
+
+def _jobs(verb: str, overrides: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the configuration of every job of a sweep by the job's name, which tells its values."""
+    from speechsrt.config import sweeps
 
     folder = next((word.partition("=")[2] for word in overrides if word.startswith("run_dir=")), None)
-    if folder is None:
+    if not folder:
         raise UserError("-m: say where the runs go, run_dir=FOLDER (jobs go to FOLDER/0, FOLDER/1, ...)")
-    rest = [word for word in overrides if not word.startswith("run_dir=")]
-    for number, job in enumerate(config.sweeps(rest)):
-        print(f"job {number}: {' '.join(job)}", file=sys.stderr)
-        _run(verb, [*job, f"run_dir={folder}/{number}"])
+    choices = list(sweeps([word for word in overrides if not word.startswith("run_dir=")]))
+    shared = set.intersection(*map(set, choices))
+    jobs = {}
+    for number, job in enumerate(choices):
+        own = " ".join(word for word in job if word not in shared)
+        jobs[f"job {number} ({own})" if own else "job 0"] = load(verb, [*job, f"run_dir={folder}/{number}"])
+    for name, config in jobs.items():
+        if config["trainer"]["devices"] not in (1, "1"):
+            raise UserError(f"{name}: jobs of a sweep run on one device; write trainer.devices=1")
+    return jobs
 
 
 if __name__ == "__main__":

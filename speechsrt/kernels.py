@@ -83,7 +83,7 @@ def _along_width(x: Tensor, weight: Tensor, stride: int) -> Tensor:
 
 def _on_onednn(x: Tensor) -> bool:
     large = x.numel() >= 1 << 14
-    plain = x.device.type == "cpu" and x.dtype == torch.float32
+    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     return large and plain and torch.backends.mkldnn.is_available()
 
 

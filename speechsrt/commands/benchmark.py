@@ -7,9 +7,12 @@ from typing import Any
 
 import torch
 
-from speechsrt.commands import scoring
-from speechsrt.commands.common import commit, corpus_of, data_root, new_run_dir, output
-from speechsrt.commands.runs import device_of, write_config
+from speechsrt.commands.corpus import corpus_of, data_root
+from speechsrt.commands.results import commit
+from speechsrt.commands.runs import check_free, folder_of, start
+from speechsrt.commands.scoring import costs_of, counts, layer_rows
+from speechsrt.commands.screen import output
+from speechsrt.commands.trainer import device_of
 from speechsrt.commands.weights import initial_model
 from speechsrt.export import package
 from speechsrt.kernels import keep_freed_memory
@@ -21,18 +24,23 @@ BATCH_SIZES = (1, 8, 32, 128)
 SECONDS_A_SIZE = 2.0
 
 
+def check(config: dict[str, Any]) -> None:
+    """Raise a UserError for what is wrong with a benchmark."""
+    device_of(config)
+    check_free(folder_of(config))
+    _model(config)
+
+
 def run(config: dict[str, Any]) -> dict[str, Any]:
     """Count and time a model; print the tables, write ``benchmark.json`` and return what it holds."""
     keep_freed_memory()
-    model = _model(config)
-    folder = new_run_dir(config)
-    write_config(config, folder)
-    layers = scoring.costs_of(model)
-    rows = scoring.layer_rows(layers, model.clip_seconds)
-    device = device_of(config)
+    check(config)
+    model, device, folder = _model(config), device_of(config), folder_of(config)
+    start(config, folder)
+    layers = costs_of(model)
     milliseconds = {str(size): time_forward(model.to(device).eval(), size, device) for size in BATCH_SIZES}
-    result = scoring.counts(model, layers) | {
-        "layers": rows,
+    result = counts(model, layers) | {
+        "layers": layer_rows(layers, model.clip_seconds),
         "milliseconds": milliseconds,
         "threads": torch.get_num_threads(),
         "device": str(device),
@@ -62,11 +70,21 @@ def time_forward(model: KeywordModel, batch_size: int, device: torch.device) -> 
 def _model(config: dict[str, Any]) -> KeywordModel:
     if config["checkpoint"] is not None:
         return package.load(config["checkpoint"])
-    return initial_model(config, corpus_of(config).labels(data_root(config)))
+    return initial_model(config, corpus_of(config).labels(data_root(config)))[0]
 
 
 def _print(result: dict[str, Any], clip_seconds: float) -> None:
-    columns = ["name", "role", "kind", "shape", "trained", "share", "bits", "multiplications/s", "additions/s"]
+    columns = [
+        "name",
+        "role",
+        "kind",
+        "shape",
+        "trained",
+        "share",
+        "bits",
+        "multiplications/s",
+        "additions/s",
+    ]
     trained = max(1, result["trained_weights"])
     lines = [
         (

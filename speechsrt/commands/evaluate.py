@@ -1,12 +1,29 @@
 """``speechsrt evaluate``: score a trained model on a split."""
 
+from pathlib import Path
 from typing import Any
 
-from speechsrt.commands import scoring
-from speechsrt.commands.common import corpus_of, load_corpus, new_run_dir
-from speechsrt.commands.runs import device_of, write_config
+from omegaconf import OmegaConf
+
+from speechsrt.commands.corpus import corpus_of, hash_of, load_corpus, read_split, say_contents
+from speechsrt.commands.results import print_metrics, write_results
+from speechsrt.commands.runs import check_free, folder_of, start
+from speechsrt.commands.scoring import score
+from speechsrt.commands.screen import say_rejected
+from speechsrt.commands.trainer import device_of
+from speechsrt.corpora.manifest import Contents
 from speechsrt.errors import UserError
 from speechsrt.export import package
+from speechsrt.models.keyword import KeywordModel
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raise a UserError for what is wrong, as far as that shows without reading the corpus."""
+    if config["checkpoint"] is None:
+        raise UserError("checkpoint=: name a run folder, a .ckpt or a model.safetensors to evaluate")
+    device_of(config)
+    check_free(folder_of(config))
+    corpus_of(_with_data(config, package.load(config["checkpoint"])))
 
 
 def run(config: dict[str, Any]) -> dict[str, Any]:
@@ -14,23 +31,63 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
 
     Where no ``data=`` is typed, the corpus is the one the model was trained on.
     """
-    if config["checkpoint"] is None:
-        raise UserError("checkpoint=: name a run folder, a .ckpt or a model.safetensors to evaluate")
+    check(config)
     model = package.load(config["checkpoint"])
+    config = _with_data(config, model)
     corpus = corpus_of(config)
     contents = load_corpus(config, corpus)
-    scoring.same_words(contents, model.labels, corpus.name)
-    clips = scoring.read_split(contents, config["split"], corpus, model.labels)
-    result = scoring.score(model, clips, config["batch_size"], device_of(config))
-    folder = new_run_dir(config)
+    _check_words(contents, model.labels, corpus.name)
+    clips, unread = read_split(contents, config["split"], corpus, model.labels)
+    folder = folder_of(config)
+    settings = start(config, folder)
+    say_contents(contents)
+    say_rejected(unread)
+    result = score(model, clips, config["batch_size"], device_of(config))
+    trained = package.about(config["checkpoint"]).get("metrics", {})
     about = {
+        "data": corpus.name,
         "split": config["split"],
-        "split_hash": scoring.hash_of(contents, contents.splits[config["split"]]),
-        "seed": config["seed"],
-        "train_seconds": 0.0,
-        "epochs": 0,
+        "split_hash": hash_of(contents, config["split"]),
+        "seed": trained.get("seed", config["seed"]),
+        "train_seconds": trained.get("train_seconds", 0.0),
+        "epochs": trained.get("epochs", 0),
     }
-    text = write_config(config, folder)
-    metrics = scoring.write_results(folder, config, about, model.cpu(), result, text)
-    scoring.print_metrics(metrics, folder)
+    metrics = write_results(folder, about, model.cpu(), result, settings)
+    print_metrics(metrics, folder)
     return metrics
+
+
+def _with_data(config: dict[str, Any], model: KeywordModel) -> dict[str, Any]:
+    """Return the configuration with the corpus to score on, heard as the model hears.
+
+    That is the corpus of ``data=``, else the model's own, with every ``data.KEY=`` that is typed.
+    """
+    heard = {"sample_rate": model.sample_rate, "clip_seconds": model.clip_seconds}
+    typed = {key.partition(".")[2] for key in config["typed"] if key.startswith("data.")}
+    chosen = config["data"] if "data" in config["typed"] else _trained_on(Path(config["checkpoint"]))
+    data = chosen | heard | {key: config["data"][key] for key in typed}
+    if data["sample_rate"] != model.sample_rate:
+        raise UserError(
+            f"data.sample_rate={data['sample_rate']}: the model hears {model.sample_rate} Hz; leave it out"
+        )
+    return config | {"data": data}
+
+
+def _trained_on(checkpoint: Path) -> dict[str, Any]:
+    """Return the settings of the corpus a model was trained on, out of its package or its run's folder."""
+    stored = package.about(checkpoint).get("data")
+    beside = package.find(checkpoint).parent.parent / "config.yaml"
+    if stored is None and beside.is_file():
+        stored = OmegaConf.to_container(OmegaConf.select(OmegaConf.load(beside), "data"))
+    if not isinstance(stored, dict):
+        raise UserError(f"checkpoint={checkpoint}: does not tell what it was trained on; add data=")
+    return {str(key): value for key, value in stored.items()}
+
+
+def _check_words(contents: Contents, labels: tuple[str, ...], name: str) -> None:
+    """Raise a UserError where a corpus holds words that a model does not know."""
+    strange = [word for word in contents.labels if word not in labels]
+    shared = [word for word in contents.labels if word in labels]
+    if strange:
+        remedy = f"data.words=[{','.join(shared)}]" if shared else f"a corpus of {', '.join(labels)}"
+        raise UserError(f"data={name}: the model does not know {', '.join(strange)}; score it with {remedy}")

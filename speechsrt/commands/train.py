@@ -1,50 +1,114 @@
 """``speechsrt train``: fit a keyword model, then score the test split with the best checkpoint."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping
 
-
 from speechsrt.build import build, check_arguments, locate
-from speechsrt.commands import scoring
-from speechsrt.commands.common import console, corpus_of, is_interactive, load_corpus, output
-from speechsrt.commands.runs import begin, device_of, trainer_of, write_config
+from speechsrt.commands.corpus import (
+    corpus_of,
+    data_root,
+    hash_of,
+    load_corpus,
+    read_split,
+    say_contents,
+    split_of,
+)
+from speechsrt.commands.results import print_metrics, write_results
+from speechsrt.commands.runs import check_free, folder_of, resumes, start
+from speechsrt.commands.scoring import score
+from speechsrt.commands.screen import console, is_interactive, output, say, say_rejected, silence
+from speechsrt.commands.trainer import device_of, settle_compile, trainer_of
 from speechsrt.commands.weights import initial_model
-from speechsrt.corpora.manifest import Contents
+from speechsrt.corpora.base import Corpus
+from speechsrt.corpora.manifest import SPLITS, Contents
+from speechsrt.errors import UserError
 from speechsrt.export import package
 from speechsrt.kernels import keep_freed_memory
 from speechsrt.loading.order import ResidentLoader
 from speechsrt.loading.resident import read_noise
 from speechsrt.models.keyword import KeywordModel
+from speechsrt.reports.files import write_atomically
 from speechsrt.reports.tables import table
 from speechsrt.training.checkpoints import Checkpoints
-from speechsrt.training.history import History, read_history
+from speechsrt.training.history import COLUMNS, History, read_history
 from speechsrt.training.keyword_task import KeywordTask, Recipe
 
 
+@dataclass(frozen=True)
+class Plan:
+    """A run about to begin: all that can be made, and found wrong, without reading the corpus."""
+
+    config: dict[str, Any]
+    notes: list[str]
+    folder: Path
+    checkpoint: Path | None
+    corpus: Corpus
+    recipe: Recipe
+    checkpoints: Checkpoints
+    trainer: L.Trainer
+
+    @property
+    def history(self) -> Path:
+        """The file of the epochs."""
+        return self.folder / "metrics.csv"
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raise a UserError for what is wrong with a run, as far as that shows without reading the corpus."""
+    plan(config)
+
+
 def run(config: dict[str, Any]) -> dict[str, Any]:
-    """Train, package and score; return what ``metrics.json`` holds."""
+    """Train, package and score; return what ``metrics.json`` holds.
+
+    Of several processes only the first writes, scores and tells; the others return nothing.
+    """
     keep_freed_memory()
-    config, folder, checkpoint = begin(config)
-    corpus = corpus_of(config)
-    contents = load_corpus(config, corpus)
-    L.seed_everything(config["seed"], verbose=False)
-    model = initial_model(config, contents.labels)
-    recipe = recipe_of(config)
-    text = write_config(config, folder)
-    _print_layers(model)
-    best = _fit(config, folder, model, recipe, corpus, contents, checkpoint)
-    return _finish(config, folder, package.load(best), corpus, contents, text)
+    planned = plan(config)
+    contents = load_corpus(config, planned.corpus)
+    for split in SPLITS:
+        split_of(contents, split, planned.corpus)
+    settings = _fit(planned, contents)
+    return _finish(planned, contents, settings) if planned.trainer.is_global_zero else {}
+
+
+def plan(config: dict[str, Any]) -> Plan:
+    """Make a run's parts, in an order that finds the cheapest mistakes first."""
+    folder, checkpoint = folder_of(config), resumes(config)
+    config, notes = settle_compile(config)
+    corpus, recipe = corpus_of(config), recipe_of(config)
+    initial_model(config, corpus.labels(data_root(config)), checkpoint)
+    checkpoints = Checkpoints(folder / "checkpoints", minutes=config["save_minutes"])
+    say_epoch = None if is_interactive() else console.print
+    callbacks: list[L.Callback] = [History(folder / "metrics.csv", say_epoch), checkpoints]
+    if config["early_stopping"] is not None:
+        callbacks.append(EarlyStopping("val_accuracy", mode="max", patience=config["early_stopping"]))
+    trainer = trainer_of(config, folder, callbacks)
+    if not trainer.is_global_zero:
+        silence()
+    elif checkpoint is None:
+        check_free(folder)
+    return Plan(config, notes, folder, checkpoint, corpus, recipe, checkpoints, trainer)
 
 
 def recipe_of(config: dict[str, Any]) -> Recipe:
-    """Build the augmentations, and check and prepare the makers of optimizer and schedule."""
+    """Build the augmentations and the schedule, and try out the maker of the optimizer."""
     settings = {key: value for key, value in config["optim"].items() if key != "_target_"}
     optimizer = locate(config["optim"]["_target_"])
     check_arguments(optimizer, settings | {"params": []}, "optim")
+    try:
+        optimizer([torch.zeros(1, requires_grad=True)], **settings)
+    except ValueError as error:
+        raise UserError(f"optim: {error}; see conf/optim for what it takes") from None
+    except IndexError:
+        raise UserError("optim: a list is too short; see conf/optim for what it takes") from None
     return Recipe(
         waveform=build(config["augment"]["waveform"], "augment.waveform"),
         spectrogram=build(config["augment"]["spectrogram"], "augment.spectrogram"),
@@ -55,61 +119,78 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
     )
 
 
-def _fit(
-    config: dict[str, Any],
-    folder: Path,
-    model: KeywordModel,
-    recipe: Recipe,
-    corpus: Any,
-    contents: Contents,
-    checkpoint: Path | None,
-) -> Path:
-    """Run Lightning's loop and return the best checkpoint; without epochs, that of the model as it is."""
-    recipe.waveform.set_background(read_noise(contents.noise["train"], corpus.sample_rate))
-    train = scoring.read_split(contents, "train", corpus, model.labels)
-    validation = scoring.read_split(contents, "validation", corpus, model.labels)
-    history = History(folder / "metrics.csv", None if is_interactive() else partial(console.print, markup=False))
-    checkpoints = Checkpoints(folder / "checkpoints", minutes=config["save_minutes"])
-    checkpoints.folder.mkdir(exist_ok=True)
-    callbacks: list[L.Callback] = [history, checkpoints]
-    if config["early_stopping"] is not None:
-        callbacks.append(EarlyStopping("val_accuracy", mode="max", patience=config["early_stopping"]))
-    trainer = trainer_of(config, folder, callbacks)
-    size, shares = config["batch_size"], {"rank": trainer.global_rank, "world": trainer.world_size}
+def _fit(plan: Plan, contents: Contents) -> str:
+    """Run Lightning's loop in the run's folder, begun here; return the text of its configuration."""
+    config, trainer = plan.config, plan.trainer
+    L.seed_everything(config["seed"], verbose=False)
+    model, notes = initial_model(config, contents.labels, plan.checkpoint)
+    plan.recipe.waveform.set_background(read_noise(contents.noise["train"], plan.corpus.sample_rate))
+    train, unread = read_split(contents, "train", plan.corpus, model.labels)
+    validation, also_unread = read_split(contents, "validation", plan.corpus, model.labels)
+    settings = _begin(plan) if trainer.is_global_zero else ""
+    say_contents(contents)
+    say_rejected(unread + also_unread)
+    say(plan.notes + notes)
+    _print_layers(model)
+    shares = {"rank": trainer.global_rank, "world": trainer.world_size}
+    size = config["batch_size"]
     loader = ResidentLoader(train, size, True, config["balance"], config["seed"], **shares)
-    task = KeywordTask(model, recipe, train.names, compiled=config["compile"])
-    trainer.fit(task, loader, ResidentLoader(validation, size), ckpt_path=checkpoint, weights_only=True)
-    if not checkpoints.best.is_file():
-        checkpoints.save(trainer, checkpoints.last)
-        checkpoints.keep(checkpoints.last)
-    return checkpoints.best
+    task = KeywordTask(model, plan.recipe, train.names, compiled=config["compile"])
+    try:
+        trainer.fit(
+            task, loader, ResidentLoader(validation, size), ckpt_path=plan.checkpoint, weights_only=True
+        )
+    except MisconfigurationException as error:  # such as fewer epochs than a resumed run has behind it
+        raise UserError(f"trainer: {str(error).splitlines()[0]}") from None
+    except SystemExit:  # what Lightning makes of Ctrl-C and of SIGTERM
+        kept = plan.checkpoints.last.is_file()
+        raise KeyboardInterrupt(f"go on with resume={plan.folder}" if kept else "nothing was saved") from None
+    _keep_one(plan)
+    return settings
 
 
-def _finish(
-    config: dict[str, Any], folder: Path, model: KeywordModel, corpus: Any, contents: Contents, text: str
-) -> dict[str, Any]:
+def _begin(plan: Plan) -> str:
+    settings = start(plan.config, plan.folder)
+    plan.checkpoints.folder.mkdir(exist_ok=True)
+    if not plan.history.exists():
+        write_atomically(plan.history, f"{','.join(COLUMNS)}\n".encode())
+    return settings
+
+
+def _keep_one(plan: Plan) -> None:
+    """Where no epoch ended, make the model as it is the best one. All processes save, or none."""
+    if plan.checkpoints.best_epoch < 0:
+        plan.checkpoints.save(plan.trainer, plan.checkpoints.last)
+        if plan.trainer.is_global_zero:
+            plan.checkpoints.keep(plan.checkpoints.last)
+
+
+def _finish(plan: Plan, contents: Contents, settings: str) -> dict[str, Any]:
     """Score the best model on the test split and write the folder's results."""
-    history = read_history(folder / "metrics.csv")
+    config, model = plan.config, package.load(plan.checkpoints.best)
+    history = read_history(plan.history)
     about = {
+        "data": plan.corpus.name,
         "split": "test",
-        "split_hash": scoring.hash_of(contents, contents.splits["test"]),
+        "split_hash": hash_of(contents, "test"),
         "seed": config["seed"],
         "train_seconds": sum(float(row["seconds"]) for row in history),
         "epochs": len(history),
     }
-    clips = scoring.read_split(contents, "test", corpus, model.labels)
-    result = scoring.score(model, clips, config["batch_size"], device_of(config))
-    metrics = scoring.write_results(folder, config, about, model.cpu(), result, text)
-    package.save(model, folder / "model.safetensors", {"metrics": metrics, "data": config["data"]})
-    scoring.print_metrics(metrics, folder)
+    clips, unread = read_split(contents, "test", plan.corpus, model.labels)
+    say_rejected(unread)
+    result = score(model, clips, config["batch_size"], device_of(config))
+    metrics = write_results(plan.folder, about, model.cpu(), result, settings)
+    package.save(model, plan.folder / "model.safetensors", {"metrics": metrics, "data": config["data"]})
+    print_metrics(metrics, plan.folder)
     return metrics
 
 
 def _print_layers(model: KeywordModel) -> None:
-    rows = [
-        (p.slot.name, p.slot.role, f"{p.slot.out_channels} x {p.slot.in_channels}", p.layer.kind, p.layer.extra_repr())
-        for p in model.placed
-    ]
+    rows = []
+    for placed in model.placed:
+        slot, layer = placed.slot, placed.layer
+        shape = f"{slot.out_channels} x {slot.in_channels}"
+        settings = ", ".join(f"{key}={value}" for key, value in layer.settings().items())
+        rows.append((slot.name, slot.role, shape, layer.kind, settings))
     output.print(table("1x1 layers", ["name", "role", "shape", "kind", "settings"], rows))
-
-

@@ -69,6 +69,16 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return _description(header, file), tensors
 
 
+def about(path: str | Path) -> dict[str, Any]:
+    """Return what a package keeps beside its model: scores, data, commit; nothing for a checkpoint."""
+    file = find(path)
+    if file.suffix == ".ckpt":
+        return {}
+    read(file)
+    with safe_open(file, "pt") as package:
+        return json.loads((package.metadata() or {})["speechsrt"]).get("about", {})
+
+
 def find(path: str | Path) -> Path:
     """Return the file that a run folder, a package or a checkpoint's path means."""
     file = Path(path)

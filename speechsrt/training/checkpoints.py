@@ -1,6 +1,6 @@
 """Checkpoints that survive a kill: written beside, opened again, then renamed over the older one.
 
-``last.ckpt`` is written after every epoch and every so many minutes inside one, always between optimizer steps;
+``last.ckpt`` is written after every epoch and every so many minutes inside one, between optimizer steps;
 ``best.ckpt`` is the last one of the best validation accuracy so far.
 """
 

@@ -12,7 +12,8 @@ def check_finite(loss: Tensor, epoch: int, batch: int, index: Tensor, names: Seq
     """Raise a NonFiniteLossError that names the batch where its loss is not a finite number."""
     if torch.isfinite(loss):
         return
-    clips = [names[number] for number in (index % len(names)).tolist()]
+    numbers: list[int] = (index % len(names)).tolist()
+    clips = [names[number] for number in numbers]
     shown = ", ".join(clips[:5]) + (f" and {len(clips) - 5} more" if len(clips) > 5 else "")
     raise NonFiniteLossError(
         f"epoch {epoch}, batch {batch}: the loss is {loss.item()}; stopped before the optimizer step. "

@@ -11,7 +11,7 @@ import lightning as L
 
 from speechsrt.reports.files import write_atomically
 
-COLUMNS = ("epoch", "step", "train_loss", "val_loss", "val_accuracy", "lr", "seconds")
+COLUMNS: tuple[str, ...] = ("epoch", "step", "train_loss", "val_loss", "val_accuracy", "lr", "seconds")
 
 
 def read_history(path: Path) -> list[dict[str, str]]:
@@ -75,5 +75,7 @@ class History(L.Callback):
 
 def _line(row: dict[str, Any], epochs: int | None) -> str:
     parts = [f"epoch {int(row['epoch']) + 1}/{epochs}"]
-    parts += [f"{name} {float(row[name]):.4f}" for name in ("train_loss", "val_loss", "val_accuracy") if name in row]
+    parts += [
+        f"{name} {float(row[name]):.4f}" for name in ("train_loss", "val_loss", "val_accuracy") if name in row
+    ]
     return "  ".join([*parts, f"{float(row['seconds']):.1f} s"])

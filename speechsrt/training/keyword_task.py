@@ -51,7 +51,9 @@ class KeywordTask(L.LightningModule):
         compiled: compile the network.
     """
 
-    def __init__(self, model: KeywordModel, recipe: Recipe, names: Sequence[str], compiled: bool = False) -> None:
+    def __init__(
+        self, model: KeywordModel, recipe: Recipe, names: Sequence[str], compiled: bool = False
+    ) -> None:
         super().__init__()
         self.model, self.recipe, self.names = model, recipe, names
         self.waveform_augment, self.spectrogram_augment = recipe.waveform, recipe.spectrogram
@@ -64,10 +66,10 @@ class KeywordTask(L.LightningModule):
     def on_train_start(self) -> None:
         """Move the resident clips to where the model is; go on behind the batches a checkpoint has seen.
 
-        Lightning would hand the loader its state itself, but not once a schedule has asked for the number of steps.
+        Lightning would hand the loader its state itself, but not once a schedule has asked for the steps.
         """
         loaders: Any = (self.trainer.train_dataloader, self.trainer.val_dataloaders)
-        for loader in loaders:
+        for loader in filter(None, loaders):
             loader.to(self.device)
         if self._order is not None:
             loaders[0].load_state_dict(self._order)
@@ -88,7 +90,14 @@ class KeywordTask(L.LightningModule):
         for layer in self.penalised:
             loss = loss + layer.penalty()
         check_finite(loss, self.current_epoch, batch_idx, batch.index, self.names)
-        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch.label))
+        self.log(
+            "train_loss",
+            loss.detach(),
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.label),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -96,13 +105,15 @@ class KeywordTask(L.LightningModule):
         logits = self.model(batch.waveform)
         self.accuracy(logits, batch.label)
         loss = F.cross_entropy(logits, batch.label)
-        self.log("val_loss", loss, batch_size=len(batch.label))
+        self.log("val_loss", loss, batch_size=len(batch.label), sync_dist=True)
         self.log("val_accuracy", self.accuracy, prog_bar=True, batch_size=len(batch.label))
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and its schedule, which moves with every step."""
         optimizer = self.recipe.optimizer([p for p in self.parameters() if p.requires_grad])
-        factor = self.recipe.schedule(optimizer.param_groups[0]["lr"], int(self.trainer.estimated_stepping_batches))
+        factor = self.recipe.schedule(
+            optimizer.param_groups[0]["lr"], int(self.trainer.estimated_stepping_batches)
+        )
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},

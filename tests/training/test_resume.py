@@ -17,7 +17,7 @@ from speechsrt.training.history import read_history
 Train = Callable[..., dict[str, Any]]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -35,29 +35,44 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int) -> None:
     original = Checkpoints.on_train_batch_end
 
     def hook(
-        self: Checkpoints, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, b: Any, batch_idx: int
+        self: Checkpoints,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        b: Any,
+        batch_idx: int,
     ) -> None:
         original(self, trainer, pl_module, outputs, b, batch_idx)
         if (trainer.current_epoch, batch_idx) == (epoch, batch):
-            raise Killed
+            raise KilledError
 
     monkeypatch.setattr(Checkpoints, "on_train_batch_end", hook)
 
 
-@pytest.mark.parametrize("overrides", [(), ("pointwise=ternary", "model.dropout=0.2"), ("trainer.accumulate_grad_batches=2",)])
+@pytest.mark.parametrize(
+    "overrides", [(), ("pointwise=ternary", "model.dropout=0.2"), ("trainer.accumulate_grad_batches=2",)]
+)
 @pytest.mark.parametrize(("epoch", "batch"), [(0, 1), (1, 2), (2, 3)])
 def test_resumed_in_mid_epoch_ends_with_the_same_bits(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int, overrides: tuple[str, ...]
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: int,
+    batch: int,
+    overrides: tuple[str, ...],
 ) -> None:
     train(*overrides, "batch_size=4", run_dir="whole")
     with monkeypatch.context() as patch:
         kill_at(patch, epoch, batch)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             train(*overrides, "batch_size=4", "save_minutes=0", run_dir="broken")
     train(f"resume={tmp_path / 'broken'}")
     assert same(tmp_path / "whole", tmp_path / "broken")
     compared = [
-        [{key: row[key] for key in row if key != "seconds"} for row in read_history(tmp_path / name / "metrics.csv")]
+        [
+            {key: row[key] for key in row if key != "seconds"}
+            for row in read_history(tmp_path / name / "metrics.csv")
+        ]
         for name in ("whole", "broken")
     ]
     assert [row["epoch"] for row in compared[0]] == ["0", "1", "2"]

@@ -1,0 +1,68 @@
+"""What a run folder tells of a scored model: ``metrics.json``, the report and the confusion picture."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import speechsrt
+from speechsrt.commands.scoring import costs_of, counts, layer_rows
+from speechsrt.commands.screen import output
+from speechsrt.models.keyword import KeywordModel
+from speechsrt.reports.files import write_atomically
+from speechsrt.reports.keywords import keyword_report
+from speechsrt.reports.tables import percent, short, table
+from speechsrt.scoring.keywords import KeywordScore
+from speechsrt.training.history import read_history
+
+
+def write_results(
+    folder: Path, about: dict[str, Any], model: KeywordModel, result: KeywordScore, settings: str
+) -> dict[str, Any]:
+    """Write ``metrics.json``, ``report.html`` and ``confusion.png``; return the metrics.
+
+    Args:
+        folder: the run's.
+        about: what of ``metrics.json`` the run knows: data, split, its hash, seed, seconds and epochs.
+        model: what was scored, on the CPU.
+        result: its score.
+        settings: the text of ``config.yaml``.
+    """
+    layers = costs_of(model)
+    metrics = {"task": "keyword"} | about | result.metrics() | counts(model, layers) | {"commit": commit()}
+    write_atomically(
+        folder / "metrics.json", (json.dumps(metrics, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+    history: list[dict[str, object]] = [dict(row) for row in read_history(folder / "metrics.csv")]
+    rows = layer_rows(layers, model.clip_seconds)
+    keyword_report(folder / "report.html", metrics, result, history, rows, settings)
+    return metrics
+
+
+def print_metrics(metrics: dict[str, Any], folder: Path) -> None:
+    """Print a run's summary."""
+    rows = [
+        ("accuracy", percent(metrics["accuracy"], tuple(metrics["accuracy_interval"]))),
+        ("macro accuracy", percent(metrics["macro_accuracy"])),
+        (f"clips ({metrics['split']})", f"{metrics['utterances']:,}"),
+        ("trained weights", f"{metrics['trained_weights']:,}"),
+        ("stored bits", f"{metrics['stored_bits']:,}"),
+        ("multiplications a second", short(metrics["multiplications_per_second"])),
+        ("additions a second", short(metrics["additions_per_second"])),
+        ("training", f"{metrics['epochs']} epochs, {metrics['train_seconds'] / 60:.1f} minutes"),
+    ]
+    output.print(table(f"{metrics['data']}, {metrics['split']}", ["", ""], rows))
+    output.print(f"report: {folder / 'report.html'}")
+
+
+def commit() -> str:
+    """Return the commit of the checkout this package runs from, else the release's version."""
+    folder = Path(speechsrt.__file__).resolve().parent.parent
+    if not (folder / ".git").exists():
+        return speechsrt.__version__
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return speechsrt.__version__
+    return done.stdout.strip() or speechsrt.__version__

@@ -1,0 +1,70 @@
+"""The configuration of a new run: what Hydra composes from the files, the overrides laid over it, checked."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from speechsrt.config.checks import check
+from speechsrt.config.files import conf_dir
+from speechsrt.config.mistakes import check_groups, explained
+from speechsrt.config.resume import resumed, wanted
+from speechsrt.config.typed import parsed, quoted, split
+from speechsrt.errors import UserError
+
+
+def load(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration that overrides stand for, as plain, resolved values.
+
+    Its ``typed`` lists the keys that were typed. Where the overrides say ``resume=``, it is the configuration
+    of that run with the other overrides laid over it; ``resume`` is then the checkpoint to go on from,
+    ``run_dir`` its folder.
+
+    Args:
+        overrides: ``key=value`` and ``group=option`` as typed.
+
+    Raises:
+        UserError: a key, an option or a value that does not exist or does not parse; nothing to resume.
+    """
+    prepared = [quoted(override) for override in overrides]
+    for override in prepared:
+        if parsed(override).is_sweep_override():
+            raise UserError(
+                f"{override}: is a choice of values; -m runs every one, quotes make it a single text"
+            )
+    run = wanted(prepared)
+    config = _plain(prepared) if run is None else resumed(run, prepared)
+    keys = [split(override)[0] for override in overrides]
+    check(config, keys)
+    return _absolute(config) | {"typed": keys}
+
+
+def _plain(prepared: Sequence[str]) -> dict[str, Any]:
+    """Compose and resolve. A key of ``trainer`` may be any argument of Lightning's, which `check` sees to."""
+    check_groups(prepared)
+    final = [f"++{text.lstrip('+')}" if split(text)[0].startswith("trainer.") else text for text in prepared]
+    try:
+        plain = OmegaConf.to_container(_composed(final), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explained(error, final, _composed) from None
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _composed(overrides: Sequence[str]) -> DictConfig:
+    with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+def _absolute(config: dict[str, Any]) -> dict[str, Any]:
+    """Make paths absolute that are stored with a run, so that it can be gone on with from any folder."""
+    data = config["data"]
+    for node, key in ((config, "data_root"), (config, "init_from"), (data, "root"), (data, "path")):
+        if isinstance(node.get(key), str):
+            node[key] = os.path.abspath(Path(node[key]).expanduser())
+    return config

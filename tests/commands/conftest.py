@@ -1,0 +1,59 @@
+"""What the tests of the verbs share: a command line that is refused, and a trained run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from speechsrt import config
+from speechsrt.cli import main
+from speechsrt.commands import train
+
+Refused = Callable[..., str]
+TINY = [
+    "data=keyword_folder",
+    "trainer.max_epochs=1",
+    "batch_size=8",
+    "model.channels=8",
+    "model.wide=8",
+    "data.clip_seconds=0.3",
+]
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Run a command line that must end with exit code 2 and one line on stderr; return that line."""
+
+    def run(*typed: str) -> str:
+        with pytest.raises(SystemExit) as end:
+            main(typed)
+        shown = capsys.readouterr()
+        assert end.value.code == 2
+        assert shown.out == ""
+        lines = shown.err.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith("speechsrt: ")
+        return lines[0].removeprefix("speechsrt: ")
+
+    return run
+
+
+@pytest.fixture
+def refused_training(refused: Refused, words_folder: Path, tmp_path: Path) -> Refused:
+    """Refuse a training on the tones, which must leave no run folder behind."""
+
+    def run(*overrides: str) -> str:
+        places = [f"data.root={words_folder}", f"run_dir={tmp_path / 'refused'}"]
+        line = refused("train", *TINY, *places, *overrides)
+        assert not (tmp_path / "refused").exists()
+        return line
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(words_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of one epoch on the tones."""
+    folder = tmp_path_factory.mktemp("runs") / "trained"
+    train.run(config.load([*TINY, f"data.root={words_folder}", f"run_dir={folder}"]))
+    return folder
