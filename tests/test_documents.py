@@ -15,13 +15,9 @@ from speechsrt.cli import main
 ROOT = Path(__file__).parent.parent
 PAGES = [
     "README.md",
-    "docs/quickstart.md",
-    "docs/training.md",
-    "docs/pointwise.md",
-    "docs/results.md",
-    "docs/corpora.md",
+    *(f"docs/{page}.md" for page in ("quickstart", "training", "pointwise", "results", "corpora")),
 ]
-SHRINK = ["trainer.max_epochs=1", "batch_size=16", "model.channels=8", "model.wide=8"]
+SHRINK = ["trainer.max_epochs=1", "batch_size=16", "model.channels=16", "model.wide=32"]
 SYNTHETIC = ["data.words=[yes,no]", "data.clips_per_word=4", "data.held_out_clips_per_word=2"]
 
 
@@ -31,7 +27,11 @@ def commands(page: str) -> list[list[str]]:
         r"^```\w*\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("speechsrt ")]
+    return [
+        shlex.split(line, comments=True)[1:]
+        for line in lines
+        if line.startswith("speechsrt ") and "[group=" not in line
+    ]
 
 
 def write_clip(path: Path, rng: np.random.Generator) -> None:
@@ -72,9 +72,10 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "_silence_",
         ):
             write_clip(test_set / word / "a.wav", rng)
-    for word in ("lights on", "lights off"):
-        for number in range(5):
-            write_clip(tmp_path / "my words" / word / f"{number}.wav", rng)
+    for folder in ("my words", "recordings"):
+        for word in ("lights on", "lights off"):
+            for number in range(5):
+                write_clip(tmp_path / folder / word / f"{number}.wav", rng)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPEECHSRT_DATA", str(tmp_path / "DATA"))
     return tmp_path
@@ -89,11 +90,9 @@ def shrunk(command: list[str]) -> list[str]:
     )
     if verb != "train" or any(word.startswith(("resume=", "--help")) for word in rest):
         return command if not (verb == "prepare" and plain) else [*command, *SYNTHETIC]
-    spoken = (
-        SYNTHETIC
-        if (plain or chosen == "synthetic") and not any("data.words" in word for word in rest)
-        else []
-    )
+    if not plain and chosen != "synthetic":
+        return [verb, *rest, *SHRINK]
+    spoken = SYNTHETIC[1:] if any(word.startswith("data.words") for word in rest) else SYNTHETIC
     return [verb, *rest, *SHRINK, *spoken]
 
 

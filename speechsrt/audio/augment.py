@@ -61,11 +61,13 @@ class WaveformAugment(nn.Module):
         super().__init__()
         _check_ranges(background_snr=background_snr, white_noise_db=white_noise_db)
         if not 0 <= background_probability <= 1:
-            raise UserError(f"augment.background_probability={background_probability}: choose 0 to 1")
+            raise UserError(
+                f"augment.waveform.background_probability={background_probability}: choose 0 to 1"
+            )
         if shift_seconds < 0:
-            raise UserError(f"augment.shift_seconds={shift_seconds}: at least 0")
+            raise UserError(f"augment.waveform.shift_seconds={shift_seconds}: at least 0")
         if any(not 0.2 <= factor <= 5 for factor in speed or []):
-            raise UserError(f"augment.speed={speed}: choose factors between 0.2 and 5")
+            raise UserError(f"augment.waveform.speed={speed}: choose factors between 0.2 and 5")
         self.speed = speed or [1.0]
         self.shift = round(shift_seconds * sample_rate)
         self.background_probability = background_probability
@@ -155,7 +157,7 @@ class SpectrogramAugment(nn.Module):
         super().__init__()
         for name, value in list(locals().items()):
             if isinstance(value, int) and value < 0:
-                raise UserError(f"augment.{name}={value}: at least 0")
+                raise UserError(f"augment.spectrogram.{name}={value}: at least 0")
         self.frames = [time_width] * time_masks + [-1] * frequency_masks + [rectangle_frames] * rectangles
         self.channels = (
             [-1] * time_masks + [frequency_width] * frequency_masks + [rectangle_channels] * rectangles
@@ -209,4 +211,6 @@ def _cuts(bank: Tensor, starts: Tensor, samples: int) -> Tensor:
 def _check_ranges(**ranges: list[float] | None) -> None:
     for name, limits in ranges.items():
         if limits is not None and (len(limits) != 2 or limits[0] > limits[1]):
-            raise UserError(f"augment.{name}={limits}: write the lowest and the highest value, [low, high]")
+            raise UserError(
+                f"augment.waveform.{name}={limits}: write the lowest and the highest value, [low, high]"
+            )

@@ -28,11 +28,11 @@ def quoted(override: str) -> str:
         UserError: it is not of the form key=value, its key cannot be one, or its path is empty.
     """
     key, value = split(override)
-    if key in LISTS:
-        value = re.sub(r"\[([^\[\]]*)\]", lambda found: f"[{','.join(map(quote, items(found[1])))}]", value)
-    elif key in PATHS:
+    if key in PATHS:
         value = _path(key, value)
-    elif parsed(f"{key}={value}") is None:
+    elif key in LISTS:
+        value = re.sub(r"\[([^\[\]]*)\]", lambda found: f"[{','.join(map(quote, items(found[1])))}]", value)
+    if parsed(f"{key}={value}") is None:
         value = quote(value)
     written = f"{override[: len(override) - len(override.lstrip('+'))]}{key}={value}"
     if parsed(written) is None:
