@@ -315,28 +315,30 @@ def test_masked_features_are_the_features_elsewhere():
 @pytest.mark.parametrize("limits", [[1.0], [], [2.0, 1.0], [1.0, 2.0, 3.0]])
 @pytest.mark.parametrize("name", ["background_snr", "white_noise_db"])
 def test_ranges(name, limits):
-    with pytest.raises(UserError, match=rf"augment\.{name}=.*: write the lowest and the highest value"):
+    with pytest.raises(
+        UserError, match=rf"augment\.waveform\.{name}=.*: write the lowest and the highest value"
+    ):
         WaveformAugment(**{name: limits})
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_probability(share):
-    with pytest.raises(UserError, match=r"augment\.background_probability=.*: choose 0 to 1"):
+    with pytest.raises(UserError, match=r"augment\.waveform\.background_probability=.*: choose 0 to 1"):
         WaveformAugment(background_probability=share)
 
 
 def test_negative_shift():
-    with pytest.raises(UserError, match=r"augment\.shift_seconds=-0\.1: at least 0"):
+    with pytest.raises(UserError, match=r"augment\.waveform\.shift_seconds=-0\.1: at least 0"):
         WaveformAugment(shift_seconds=-0.1)
 
 
 @pytest.mark.parametrize("factor", [0.0, -1.0, 0.1, 6.0])
 def test_speeds(factor):
-    with pytest.raises(UserError, match=r"augment\.speed=.*: choose factors between 0\.2 and 5"):
+    with pytest.raises(UserError, match=r"augment\.waveform\.speed=.*: choose factors between 0\.2 and 5"):
         WaveformAugment(speed=[1.0, factor])
 
 
 @pytest.mark.parametrize("name", MASKS)
 def test_negative_masks(name):
-    with pytest.raises(UserError, match=rf"augment\.{name}=-1: at least 0"):
+    with pytest.raises(UserError, match=rf"augment\.spectrogram\.{name}=-1: at least 0"):
         SpectrogramAugment(**{name: -1})
