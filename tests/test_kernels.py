@@ -1,4 +1,5 @@
 import platform
+import types
 
 import pytest
 import torch
@@ -12,6 +13,13 @@ SMALL, LARGE = (
 )
 
 
+def assert_same_gradients(ours, reference, inputs, rtol):
+    direction = torch.randn_like(ours)
+    found = torch.autograd.grad(ours, inputs, direction)
+    expected = torch.autograd.grad(reference, inputs, direction)
+    torch.testing.assert_close(found, expected, rtol=rtol, atol=1e-3)
+
+
 @pytest.mark.parametrize("leading", SMALL + LARGE, ids=str)
 @pytest.mark.parametrize(("ins", "outs"), [(32, 48), (32, 1)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -21,10 +29,7 @@ def test_dense_is_linear_by_every_road(leading, ins, outs, dtype):
     ours, reference = dense(x, weight), F.linear(x, weight)
     assert ours.shape == (*leading, outs)
     torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-4)
-    direction = torch.randn_like(ours)
-    found = torch.autograd.grad(ours, (x, weight), direction)
-    expected = torch.autograd.grad(reference, (x, weight), direction)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+    assert_same_gradients(ours, reference, (x, weight), rtol=1e-4)
 
 
 def test_one_channel():
@@ -39,9 +44,13 @@ def test_dense_reads_a_view_in_any_memory_order():
     )
 
 
-def test_keeping_freed_memory_does_no_harm():
+def test_keeping_freed_memory_raises_both_thresholds(monkeypatch):
+    asked = {}
+    library = types.SimpleNamespace(mallopt=lambda parameter, value: asked.update({parameter: value}))
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr("ctypes.CDLL", lambda name: library)
     keep_freed_memory()
-    assert torch.ones(1 << 20).sum() == 1 << 20
+    assert asked == {-3: 1 << 30, -1: (1 << 31) - 1}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 
 
 def test_elsewhere_than_on_glibc_nothing_happens(monkeypatch):
@@ -63,10 +72,7 @@ def test_depthwise_is_conv1d_by_every_road(frames, kernel, dilation, stride, dty
     padding = dilation * (kernel // 2)
     reference = F.conv1d(x.transpose(1, 2), weight, None, stride, padding, dilation, 24).transpose(1, 2)
     torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-4)
-    direction = torch.randn_like(ours)
-    found = torch.autograd.grad(ours, (x, weight), direction)
-    expected = torch.autograd.grad(reference, (x, weight), direction)
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+    assert_same_gradients(ours, reference, (x, weight), rtol=1e-3)
 
 
 def test_depthwise_without_a_gradient_for_its_input():

@@ -5,13 +5,12 @@ usage: python nemo_keyword_step.py BATCH THREADS     (driven by scripts/bench_ne
 For every line read from standard input it does that many steps and prints the milliseconds of each as JSON.
 """
 
-import json
 import sys
-import time
 
 import torch
 from nemo.core.optim.novograd import Novograd
 from nemo_matchboxnet import CLASSES, decoder, encoder, front_end, masks, padding
+from rounds import serve
 
 
 def main(batch: int, threads: int) -> None:
@@ -36,13 +35,7 @@ def main(batch: int, threads: int) -> None:
         loss.backward()
         optimizer.step()
 
-    for line in sys.stdin:
-        times = []
-        for _ in range(int(line)):
-            began = time.perf_counter()
-            step()
-            times.append(1000 * (time.perf_counter() - began))
-        print(json.dumps(times), flush=True)
+    serve(step)
 
 
 if __name__ == "__main__":

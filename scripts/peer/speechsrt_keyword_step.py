@@ -7,13 +7,11 @@ For every line read from standard input it does that many steps and prints the m
 """
 
 import argparse
-import json
 import resource
-import sys
-import time
 
 import torch
 import torch.nn.functional as F
+from rounds import serve
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from speechsrt.audio.augment import Key, SpectrogramAugment, WaveformAugment
@@ -68,17 +66,6 @@ class KeywordStep:
             loss.backward()
         with record_function("optimizer"):
             self.optimizer.step()
-
-
-def serve(step: KeywordStep) -> None:
-    """Do as many steps as each line of standard input asks for."""
-    for line in sys.stdin:
-        times = []
-        for _ in range(int(line)):
-            began = time.perf_counter()
-            step()
-            times.append(1000 * (time.perf_counter() - began))
-        print(json.dumps(times), flush=True)
 
 
 def explain(step: KeywordStep, warm_up: int = 5, steps: int = 20) -> None:
