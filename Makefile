@@ -41,7 +41,7 @@ bench: setup ## size and speed of the default model on this machine
 
 lock: ## pin all dependencies anew, with hashes and without an index address
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra dev --extra synthesis pyproject.toml -o requirements.lock
+		--extra dev --extra synthesis --extra beam pyproject.toml -o requirements.lock
 
 clean: ## remove what the commands made, the environment included
 	rm -rf $(VENV) runs dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

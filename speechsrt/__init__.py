@@ -1,6 +1,7 @@
 """speechsrt: speech training with interchangeable 1x1 layers.
 
-``speechsrt.load(path).predict(waveform, sample_rate)`` is all an application needs.
+``speechsrt.load(path)`` is all an application needs: a keyword model has ``.predict(waveform, sample_rate)``, a
+recogniser ``.transcribe(waveform, sample_rate)``.
 """
 
 from typing import TYPE_CHECKING
@@ -9,13 +10,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from speechsrt.models.keyword import KeywordModel
+    from speechsrt.models.recogniser import Recogniser
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
-def load(path: "str | Path") -> "KeywordModel":
-    """Return the model of a run folder, a ``model.safetensors`` or a ``.ckpt``, ready to predict.
+def load(path: "str | Path") -> "KeywordModel | Recogniser":
+    """Return the model of a run folder, a ``model.safetensors`` or a ``.ckpt``, ready to predict or transcribe.
 
     Raises:
         speechsrt.errors.UserError: there is no such file, or it is not one of ours.

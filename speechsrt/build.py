@@ -19,8 +19,10 @@ from speechsrt.errors import UserError
 ALLOWED = (
     "speechsrt.audio",
     "speechsrt.corpora",
+    "speechsrt.decoding",
     "speechsrt.models",
     "speechsrt.pointwise",
+    "speechsrt.text",
     "speechsrt.training",
 )
 
@@ -104,8 +106,10 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def _fits_container(value: Any, outer: Any, arguments: tuple[Any, ...]) -> bool:
-    if not isinstance(outer, type) or not isinstance(value, outer):
-        return not isinstance(outer, type)
+    if not isinstance(outer, type) or getattr(outer, "_is_protocol", False):
+        return True
+    if not isinstance(value, outer):
+        return False
     if arguments and isinstance(value, Mapping):
         return all(fits(k, arguments[0]) and fits(v, arguments[1]) for k, v in value.items())
     if arguments and isinstance(value, list):

@@ -15,6 +15,7 @@ VERBS = {
     "prepare": ("download or find a corpus, verify it, write manifests", "data= data_root="),
     "train": ("fit a model, then score the test split", "any group; run_dir= seed= init_from= resume="),
     "evaluate": ("score a trained model on a split", "checkpoint= data= split= run_dir="),
+    "transcribe": ("speech to text: one JSON object an utterance", "checkpoint= input= decoder="),
     "benchmark": ("size and speed of a model here", "checkpoint= or model= pointwise= data=; run_dir="),
 }
 MISPLACED = {

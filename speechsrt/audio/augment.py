@@ -163,11 +163,11 @@ class SpectrogramAugment(nn.Module):
             [-1] * time_masks + [frequency_width] * frequency_masks + [rectangle_channels] * rectangles
         )
 
-    def forward(self, features: Tensor, key: Key) -> Tensor:
-        """Return ``(B, T, C)`` with the drawn rectangles set to zero."""
+    def forward(self, features: Tensor, key: Key, lengths: Tensor | None = None) -> Tensor:
+        """Return ``(B, T, C)`` with the drawn rectangles set to zero, inside each one's `lengths` (B,)."""
         if not self.frames:
             return features
-        rows = _spans(key.uniform(4, 2 * len(self.frames)), self.frames, features.shape[1])
+        rows = _spans(key.uniform(4, 2 * len(self.frames)), self.frames, features.shape[1], lengths)
         columns = _spans(key.uniform(5, 2 * len(self.channels)), self.channels, features.shape[2])
         hit = torch.bmm(rows.transpose(1, 2), columns)
         return features * (hit == 0)
@@ -181,13 +181,17 @@ def resped(waveform: Tensor, factor: float) -> Tensor:
     return F.pad(played, (missing // 2, missing - missing // 2))
 
 
-def _spans(draws: Tensor, widest: list[int], size: int) -> Tensor:
-    """Return ``(B, masks, size)`` of ones inside each drawn span; a widest of -1 stands for everything."""
-    limit = torch.tensor([min(w, size) if w >= 0 else size for w in widest], device=draws.device)
+def _spans(draws: Tensor, widest: list[int], size: int, lengths: Tensor | None = None) -> Tensor:
+    """Return ``(B, masks, size)`` of ones inside each drawn span; a widest of -1 stands for everything.
+
+    Spans lie within the first `lengths` (B,) places, or anywhere.
+    """
+    within = torch.tensor([[size]], device=draws.device) if lengths is None else lengths[:, None]
+    limit = torch.minimum(torch.tensor([w if w >= 0 else size for w in widest], device=draws.device), within)
     fixed = torch.tensor([w < 0 for w in widest], device=draws.device)
     first, second = draws.chunk(2, dim=1)
     width = torch.where(fixed, limit, whole(first, limit + 1))
-    start = whole(second, size - width + 1)
+    start = whole(second, within - width + 1)
     place = torch.arange(size, device=draws.device)
     inside = (place >= start[..., None]) & (place < (start + width)[..., None])
     return inside.float()

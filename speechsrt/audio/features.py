@@ -1,8 +1,7 @@
 """From waveforms ``(B, samples)`` to features ``(B, T, C)``: the front ends of the recipes.
 
-torchaudio's filter banks and cosine basis, with a short path between them: the power spectrum is taken as the
-squares of real and imaginary parts side by side, and the filter bank, each row twice, adds them up in the
-same matrix product. Frames beyond a clip's end are zeros, so every clip of a length gives the same shape.
+torchaudio's filter banks and cosine basis, with a short path between them (`band_energies`). Frames beyond a
+clip's end are zeros, so every clip of a length gives the same shape.
 """
 
 import torch
@@ -13,7 +12,8 @@ from torch import Tensor, nn
 from speechsrt.errors import UserError
 from speechsrt.kernels import dense
 
-CLIPS_AT_A_TIME = 32
+FRAMES_AT_A_TIME = 3200
+"""So many frames' spectra stay in a processor's cache."""
 
 
 class LogMel(nn.Module):
@@ -67,7 +67,7 @@ class LogMel(nn.Module):
             raise UserError(f"features.log_offset={log_offset}: choose a number above 0")
         bank = AF.melscale_fbanks(n_fft // 2 + 1, 0.0, sample_rate / 2, channels, sample_rate, None, "htk")
         self.register_buffer("window", torch.hann_window(self.window_length), persistent=False)
-        self.register_buffer("bank", bank.repeat_interleave(2, 0).T.contiguous(), persistent=False)
+        self.register_buffer("bank", paired(bank), persistent=False)
 
     def settings(self) -> dict[str, object]:
         """Return the constructor's arguments, as plain values."""
@@ -90,25 +90,10 @@ class LogMel(nn.Module):
         return -(-self.count(samples) // self.pad_multiple) * self.pad_multiple
 
     def energies(self, waveform: Tensor) -> Tensor:
-        """Return the energies in the bands, ``(B, T, channels)``.
-
-        On a processor some clips at a time, so that their spectra stay in its cache.
-        """
-        at_a_time = CLIPS_AT_A_TIME if waveform.device.type == "cpu" else max(1, len(waveform))
-        return torch.cat([self._energies(clips) for clips in waveform.split(at_a_time)])
-
-    def _energies(self, waveform: Tensor) -> Tensor:
-        spectrum = torch.stft(
-            _reflected(waveform, self.n_fft // 2),
-            self.n_fft,
-            self.hop,
-            self.window_length,
-            self.window,
-            center=False,
-            return_complex=True,
+        """Return the energies in the bands, ``(B, T, channels)``."""
+        return band_energies(
+            _reflected(waveform, self.n_fft // 2), self.window, self.bank, self.n_fft, self.hop
         )
-        parts = torch.view_as_real(spectrum.transpose(1, 2)).flatten(-2)
-        return dense(parts.square(), self.bank)
 
     def log_energies(self, waveform: Tensor) -> Tensor:
         """Return ``ln(energy + log_offset)``, ``(B, T, channels)``."""
@@ -148,6 +133,29 @@ class Mfcc(LogMel):
         """Return the padded cepstra of ``(B, samples)``; always computed without autocast."""
         with torch.autocast(waveform.device.type, enabled=False):
             return self.centred(dense(self.log_energies(waveform), self.basis))
+
+
+def paired(bank: Tensor) -> Tensor:
+    """Return a bank ``(frequencies, bands)`` as `band_energies` takes it, ``(bands, 2 frequencies)``."""
+    return bank.repeat_interleave(2, 0).T.contiguous()
+
+
+def band_energies(waveform: Tensor, window: Tensor, bank: Tensor, n_fft: int, hop: int) -> Tensor:
+    """Return the energies in the bands, ``(B, T, bands)``, of all whole frames in ``(B, samples)``.
+
+    The squares of real and imaginary parts lie side by side, and the bank, each row twice, adds them up in
+    one product. On a processor some utterances at a time, so that their spectra stay in its cache.
+    """
+    frames = (waveform.shape[1] - n_fft) // hop + 1
+    if not len(waveform):
+        return waveform.new_zeros(0, frames, len(bank))
+    at_a_time = max(1, FRAMES_AT_A_TIME // frames if waveform.device.type == "cpu" else len(waveform))
+    return torch.cat([_energies(some, window, bank, n_fft, hop) for some in waveform.split(at_a_time)])
+
+
+def _energies(waveform: Tensor, window: Tensor, bank: Tensor, n_fft: int, hop: int) -> Tensor:
+    spectrum = torch.stft(waveform, n_fft, hop, len(window), window, center=False, return_complex=True)
+    return dense(torch.view_as_real(spectrum.transpose(1, 2)).flatten(-2).square(), bank)
 
 
 def _reflected(waveform: Tensor, edge: int) -> Tensor:

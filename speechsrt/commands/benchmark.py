@@ -12,11 +12,12 @@ from speechsrt.commands.results import commit
 from speechsrt.commands.runs import check_free, folder_of, start
 from speechsrt.commands.scoring import costs_of, counts, layer_rows
 from speechsrt.commands.screen import output
+from speechsrt.commands.task import chosen
 from speechsrt.commands.trainer import device_of
 from speechsrt.commands.weights import initial_model
 from speechsrt.export import package
 from speechsrt.kernels import keep_freed_memory
-from speechsrt.models.keyword import KeywordModel
+from speechsrt.models.model import SpeechModel
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.tables import short, table
 
@@ -40,21 +41,22 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     layers = costs_of(model)
     milliseconds = {str(size): time_forward(model.to(device).eval(), size, device) for size in BATCH_SIZES}
     result = counts(model, layers) | {
-        "layers": layer_rows(layers, model.clip_seconds),
+        "layers": layer_rows(layers, model.reference_seconds),
         "milliseconds": milliseconds,
         "threads": torch.get_num_threads(),
         "device": str(device),
         "commit": commit(),
     }
     write_atomically(folder / "benchmark.json", (json.dumps(result, indent=2) + "\n").encode())
-    _print(result, model.clip_seconds)
+    _print(result, model.reference_seconds)
     return result
 
 
 @torch.inference_mode()
-def time_forward(model: KeywordModel, batch_size: int, device: torch.device) -> float:
-    """Return the median milliseconds from waveforms to logits for a batch of clips."""
-    waveform = torch.randn(batch_size, model.samples, device=device) * 0.1
+def time_forward(model: SpeechModel, batch_size: int, device: torch.device) -> float:
+    """Return the median milliseconds from waveforms of the model's reference length to its outputs."""
+    samples = round(model.reference_seconds * model.sample_rate)
+    waveform = torch.randn(batch_size, samples, device=device) * 0.1
     times: list[float] = []
     model(waveform)
     deadline = time.perf_counter() + SECONDS_A_SIZE
@@ -67,13 +69,15 @@ def time_forward(model: KeywordModel, batch_size: int, device: torch.device) -> 
     return statistics.median(times)
 
 
-def _model(config: dict[str, Any]) -> KeywordModel:
+def _model(config: dict[str, Any]) -> SpeechModel:
     if config["checkpoint"] is not None:
         return package.load(config["checkpoint"])
-    return initial_model(config, corpus_of(config).labels(data_root(config)))[0]
+    task = chosen(config)
+    outputs = task.expected(config, corpus_of(config), data_root(config))
+    return initial_model(config, outputs)[0]
 
 
-def _print(result: dict[str, Any], clip_seconds: float) -> None:
+def _print(result: dict[str, Any], seconds: float) -> None:
     columns = [
         "name",
         "role",
@@ -104,7 +108,7 @@ def _print(result: dict[str, Any], clip_seconds: float) -> None:
     sums = (f"{result['trained_weights']:,}", "100 %", f"{result['stored_bits']:,}")
     output.print(table("layers", columns, [*lines, ("all", "", "", "", *sums, *work)]))
     speeds = [
-        (size, f"{ms:.2f}", f"{int(size) * clip_seconds * 1000 / ms:,.0f}")
+        (size, f"{ms:.2f}", f"{int(size) * seconds * 1000 / ms:,.0f}")
         for size, ms in result["milliseconds"].items()
     ]
     title = f"waveform to logits on {result['device']}, {result['threads']} threads"

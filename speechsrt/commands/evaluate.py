@@ -5,16 +5,15 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from speechsrt.commands.corpus import corpus_of, hash_of, load_corpus, read_split, say_contents
+from speechsrt.commands.corpus import corpus_of, hash_of, load_corpus, say_contents
 from speechsrt.commands.results import print_metrics, write_results
 from speechsrt.commands.runs import check_free, folder_of, start
-from speechsrt.commands.scoring import score
-from speechsrt.commands.screen import say_rejected
+from speechsrt.commands.screen import say, say_rejected
+from speechsrt.commands.task import Task, check_corpus, check_typed, named
 from speechsrt.commands.trainer import device_of
-from speechsrt.corpora.manifest import Contents
 from speechsrt.errors import UserError
 from speechsrt.export import package
-from speechsrt.models.keyword import KeywordModel
+from speechsrt.models.model import SpeechModel
 
 
 def check(config: dict[str, Any]) -> None:
@@ -23,7 +22,10 @@ def check(config: dict[str, Any]) -> None:
         raise UserError("checkpoint=: name a run folder, a .ckpt or a model.safetensors to evaluate")
     device_of(config)
     check_free(folder_of(config))
-    corpus_of(_with_data(config, package.load(config["checkpoint"])))
+    model = package.load(config["checkpoint"])
+    task = named(model.task)
+    check_typed(task, config)
+    check_corpus(task, corpus_of(_with_data(config, task, model)))
 
 
 def run(config: dict[str, Any]) -> dict[str, Any]:
@@ -33,16 +35,18 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     """
     check(config)
     model = package.load(config["checkpoint"])
-    config = _with_data(config, model)
+    task = named(model.task)
+    config = _with_data(config, task, model)
     corpus = corpus_of(config)
     contents = load_corpus(config, corpus)
-    _check_words(contents, model.labels, corpus.name)
-    clips, unread = read_split(contents, config["split"], corpus, model.labels)
+    task.check_evaluated(model, contents, corpus)
+    data, unread, notes = task.read(config, corpus, contents, config["split"], model)
     folder = folder_of(config)
     settings = start(config, folder)
     say_contents(contents)
     say_rejected(unread)
-    result = score(model, clips, config["batch_size"], device_of(config))
+    say(notes)
+    result = task.score(config, model, data, device_of(config))
     trained = package.about(config["checkpoint"]).get("metrics", {})
     about = {
         "data": corpus.name,
@@ -52,17 +56,17 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
         "train_seconds": trained.get("train_seconds", 0.0),
         "epochs": trained.get("epochs", 0),
     }
-    metrics = write_results(folder, about, model.cpu(), result, settings)
-    print_metrics(metrics, folder)
+    metrics = write_results(folder, task, about, model.cpu(), result, settings)
+    print_metrics(metrics, task, folder)
     return metrics
 
 
-def _with_data(config: dict[str, Any], model: KeywordModel) -> dict[str, Any]:
+def _with_data(config: dict[str, Any], task: Task, model: SpeechModel) -> dict[str, Any]:
     """Return the configuration with the corpus to score on, heard as the model hears.
 
     That is the corpus of ``data=``, else the model's own, with every ``data.KEY=`` that is typed.
     """
-    heard = {"sample_rate": model.sample_rate, "clip_seconds": model.clip_seconds}
+    heard = task.heard(model)
     typed = {key.partition(".")[2] for key in config["typed"] if key.startswith("data.")}
     chosen = config["data"] if "data" in config["typed"] else _trained_on(Path(config["checkpoint"]))
     data = chosen | heard | {key: config["data"][key] for key in typed}
@@ -82,12 +86,3 @@ def _trained_on(checkpoint: Path) -> dict[str, Any]:
     if not isinstance(stored, dict):
         raise UserError(f"checkpoint={checkpoint}: does not tell what it was trained on; add data=")
     return {str(key): value for key, value in stored.items()}
-
-
-def _check_words(contents: Contents, labels: tuple[str, ...], name: str) -> None:
-    """Raise a UserError where a corpus holds words that a model does not know."""
-    strange = [word for word in contents.labels if word not in labels]
-    shared = [word for word in contents.labels if word in labels]
-    if strange:
-        remedy = f"data.words=[{','.join(shared)}]" if shared else f"a corpus of {', '.join(labels)}"
-        raise UserError(f"data={name}: the model does not know {', '.join(strange)}; score it with {remedy}")

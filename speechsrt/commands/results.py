@@ -1,4 +1,4 @@
-"""What a run folder tells of a scored model: ``metrics.json``, the report and the confusion picture."""
+"""What a run folder tells of a scored model: ``metrics.json``, and the pages that go with its task."""
 
 import json
 import subprocess
@@ -8,43 +8,40 @@ from typing import Any
 import speechsrt
 from speechsrt.commands.scoring import costs_of, counts, layer_rows
 from speechsrt.commands.screen import output
-from speechsrt.models.keyword import KeywordModel
+from speechsrt.commands.task import Task
+from speechsrt.models.model import SpeechModel
 from speechsrt.reports.files import write_atomically
-from speechsrt.reports.keywords import keyword_report
-from speechsrt.reports.tables import percent, short, table
-from speechsrt.scoring.keywords import KeywordScore
+from speechsrt.reports.tables import short, table
 from speechsrt.training.history import read_history
 
 
 def write_results(
-    folder: Path, about: dict[str, Any], model: KeywordModel, result: KeywordScore, settings: str
+    folder: Path, task: Task, about: dict[str, Any], model: SpeechModel, result: Any, settings: str
 ) -> dict[str, Any]:
-    """Write ``metrics.json``, ``report.html`` and ``confusion.png``; return the metrics.
+    """Write ``metrics.json``, ``report.html`` and what else the task has; return the metrics.
 
     Args:
         folder: the run's.
+        task: the model's.
         about: what of ``metrics.json`` the run knows: data, split, its hash, seed, seconds and epochs.
         model: what was scored, on the CPU.
         result: its score.
         settings: the text of ``config.yaml``.
     """
     layers = costs_of(model)
-    metrics = {"task": "keyword"} | about | result.metrics() | counts(model, layers) | {"commit": commit()}
+    metrics = {"task": task.name} | about | result.metrics() | counts(model, layers) | {"commit": commit()}
     write_atomically(
         folder / "metrics.json", (json.dumps(metrics, indent=2, ensure_ascii=False) + "\n").encode()
     )
     history: list[dict[str, object]] = [dict(row) for row in read_history(folder / "metrics.csv")]
-    rows = layer_rows(layers, model.clip_seconds)
-    keyword_report(folder / "report.html", metrics, result, history, rows, settings)
+    task.report(folder, metrics, result, history, layer_rows(layers, model.reference_seconds), settings)
     return metrics
 
 
-def print_metrics(metrics: dict[str, Any], folder: Path) -> None:
+def print_metrics(metrics: dict[str, Any], task: Task, folder: Path) -> None:
     """Print a run's summary."""
     rows = [
-        ("accuracy", percent(metrics["accuracy"], tuple(metrics["accuracy_interval"]))),
-        ("macro accuracy", percent(metrics["macro_accuracy"])),
-        (f"clips ({metrics['split']})", f"{metrics['utterances']:,}"),
+        *task.summary(metrics),
         ("trained weights", f"{metrics['trained_weights']:,}"),
         ("stored bits", f"{metrics['stored_bits']:,}"),
         ("multiplications a second", short(metrics["multiplications_per_second"])),

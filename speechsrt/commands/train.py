@@ -1,4 +1,4 @@
-"""``speechsrt train``: fit a keyword model, then score the test split with the best checkpoint."""
+"""``speechsrt train``: fit a model, then score the test split with the best checkpoint."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,19 +11,11 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping
 
 from speechsrt.build import build, check_arguments, locate
-from speechsrt.commands.corpus import (
-    corpus_of,
-    data_root,
-    hash_of,
-    load_corpus,
-    read_split,
-    say_contents,
-    split_of,
-)
+from speechsrt.commands.corpus import corpus_of, data_root, hash_of, load_corpus, say_contents, split_of
 from speechsrt.commands.results import print_metrics, write_results
 from speechsrt.commands.runs import check_free, folder_of, resumes, start
-from speechsrt.commands.scoring import score
 from speechsrt.commands.screen import console, is_interactive, output, say, say_rejected, silence
+from speechsrt.commands.task import Task, check_corpus, chosen
 from speechsrt.commands.trainer import device_of, settle_compile, trainer_of
 from speechsrt.commands.weights import initial_model
 from speechsrt.corpora.base import Corpus
@@ -31,14 +23,13 @@ from speechsrt.corpora.manifest import SPLITS, Contents
 from speechsrt.errors import UserError
 from speechsrt.export import package
 from speechsrt.kernels import keep_freed_memory
-from speechsrt.loading.order import ResidentLoader
 from speechsrt.loading.resident import read_noise
-from speechsrt.models.keyword import KeywordModel
+from speechsrt.models.model import SpeechModel
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.tables import table
 from speechsrt.training.checkpoints import Checkpoints
-from speechsrt.training.history import COLUMNS, History, read_history
-from speechsrt.training.keyword_task import KeywordTask, Recipe
+from speechsrt.training.history import History, columns, read_history
+from speechsrt.training.task import Recipe
 
 
 @dataclass(frozen=True)
@@ -49,6 +40,7 @@ class Plan:
     notes: list[str]
     folder: Path
     checkpoint: Path | None
+    task: Task
     corpus: Corpus
     recipe: Recipe
     checkpoints: Checkpoints
@@ -83,22 +75,26 @@ def plan(config: dict[str, Any]) -> Plan:
     """Make a run's parts, in an order that finds the cheapest mistakes first."""
     folder, checkpoint = folder_of(config), resumes(config)
     config, notes = settle_compile(config)
-    corpus, recipe = corpus_of(config), recipe_of(config)
-    initial_model(config, corpus.labels(data_root(config)), checkpoint)
-    checkpoints = Checkpoints(folder / "checkpoints", minutes=config["save_minutes"])
+    task, corpus = chosen(config), corpus_of(config)
+    recipe = recipe_of(config, task)
+    check_corpus(task, corpus)
+    initial_model(config, task.expected(config, corpus, data_root(config)), checkpoint)
+    monitor = task.scores[0]
+    checkpoints = Checkpoints(folder / "checkpoints", monitor, task.sign, config["save_minutes"])
     say_epoch = None if is_interactive() else console.print
-    callbacks: list[L.Callback] = [History(folder / "metrics.csv", say_epoch), checkpoints]
+    callbacks: list[L.Callback] = [History(folder / "metrics.csv", task.scores, say_epoch), checkpoints]
     if config["early_stopping"] is not None:
-        callbacks.append(EarlyStopping("val_accuracy", mode="max", patience=config["early_stopping"]))
+        mode = "max" if task.sign > 0 else "min"
+        callbacks.append(EarlyStopping(monitor, mode=mode, patience=config["early_stopping"]))
     trainer = trainer_of(config, folder, callbacks)
     if not trainer.is_global_zero:
         silence()
     elif checkpoint is None:
         check_free(folder)
-    return Plan(config, notes, folder, checkpoint, corpus, recipe, checkpoints, trainer)
+    return Plan(config, notes, folder, checkpoint, task, corpus, recipe, checkpoints, trainer)
 
 
-def recipe_of(config: dict[str, Any]) -> Recipe:
+def recipe_of(config: dict[str, Any], task: Task) -> Recipe:
     """Build the augmentations and the schedule, and try out the maker of the optimizer."""
     settings = {key: value for key, value in config["optim"].items() if key != "_target_"}
     optimizer = locate(config["optim"]["_target_"])
@@ -110,7 +106,7 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
     except IndexError:
         raise UserError("optim: a list is too short; see conf/optim for what it takes") from None
     return Recipe(
-        waveform=build(config["augment"]["waveform"], "augment.waveform"),
+        waveform=build(task.waveform(config), "augment.waveform"),
         spectrogram=build(config["augment"]["spectrogram"], "augment.spectrogram"),
         optimizer=partial(optimizer, **settings),
         schedule=build(config["schedule"], "schedule").factor,
@@ -121,25 +117,23 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
 
 def _fit(plan: Plan, contents: Contents) -> str:
     """Run Lightning's loop in the run's folder, begun here; return the text of its configuration."""
-    config, trainer = plan.config, plan.trainer
+    config, trainer, task = plan.config, plan.trainer, plan.task
     L.seed_everything(config["seed"], verbose=False)
-    model, notes = initial_model(config, contents.labels, plan.checkpoint)
+    outputs = task.outputs(config, plan.corpus, contents, data_root(config))
+    model, notes = initial_model(config, outputs, plan.checkpoint)
     plan.recipe.waveform.set_background(read_noise(contents.noise["train"], plan.corpus.sample_rate))
-    train, unread = read_split(contents, "train", plan.corpus, model.labels)
-    validation, also_unread = read_split(contents, "validation", plan.corpus, model.labels)
+    train, unread, said = task.read(config, plan.corpus, contents, "train", model)
+    validation, also_unread, also_said = task.read(config, plan.corpus, contents, "validation", model)
     settings = _begin(plan) if trainer.is_global_zero else ""
     say_contents(contents)
     say_rejected(unread + also_unread)
-    say(plan.notes + notes)
+    say(plan.notes + notes + said + also_said)
     _print_layers(model)
-    shares = {"rank": trainer.global_rank, "world": trainer.world_size}
-    size = config["batch_size"]
-    loader = ResidentLoader(train, size, True, config["balance"], config["seed"], **shares)
-    task = KeywordTask(model, plan.recipe, train.names, compiled=config["compile"])
+    loader = task.loader(config, train, True, trainer.global_rank, trainer.world_size)
+    module = task.module(model, plan.recipe, train, config["compile"], console.print)
+    held_out = task.loader(config, validation, False)
     try:
-        trainer.fit(
-            task, loader, ResidentLoader(validation, size), ckpt_path=plan.checkpoint, weights_only=True
-        )
+        trainer.fit(module, loader, held_out, ckpt_path=plan.checkpoint, weights_only=True)
     except MisconfigurationException as error:  # such as fewer epochs than a resumed run has behind it
         raise UserError(f"trainer: {str(error).splitlines()[0]}") from None
     except SystemExit:  # what Lightning makes of Ctrl-C and of SIGTERM
@@ -153,7 +147,7 @@ def _begin(plan: Plan) -> str:
     settings = start(plan.config, plan.folder)
     plan.checkpoints.folder.mkdir(exist_ok=True)
     if not plan.history.exists():
-        write_atomically(plan.history, f"{','.join(COLUMNS)}\n".encode())
+        write_atomically(plan.history, f"{','.join(columns(plan.task.scores))}\n".encode())
     return settings
 
 
@@ -177,16 +171,17 @@ def _finish(plan: Plan, contents: Contents, settings: str) -> dict[str, Any]:
         "train_seconds": sum(float(row["seconds"]) for row in history),
         "epochs": len(history),
     }
-    clips, unread = read_split(contents, "test", plan.corpus, model.labels)
+    data, unread, notes = plan.task.read(config, plan.corpus, contents, "test", model)
     say_rejected(unread)
-    result = score(model, clips, config["batch_size"], device_of(config))
-    metrics = write_results(plan.folder, about, model.cpu(), result, settings)
+    say(notes)
+    result = plan.task.score(config, model, data, device_of(config))
+    metrics = write_results(plan.folder, plan.task, about, model.cpu(), result, settings)
     package.save(model, plan.folder / "model.safetensors", {"metrics": metrics, "data": config["data"]})
-    print_metrics(metrics, plan.folder)
+    print_metrics(metrics, plan.task, plan.folder)
     return metrics
 
 
-def _print_layers(model: KeywordModel) -> None:
+def _print_layers(model: SpeechModel) -> None:
     rows = []
     for placed in model.placed:
         slot, layer = placed.slot, placed.layer

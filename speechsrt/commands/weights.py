@@ -1,6 +1,5 @@
 """Where a model comes from: built afresh by the configuration, or begun from the weights of another."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,53 +9,60 @@ from torch import Tensor
 from speechsrt import config as configuration
 from speechsrt.errors import UserError
 from speechsrt.export import package
-from speechsrt.models.keyword import KeywordModel
+from speechsrt.models.model import TASKS, SpeechModel, task_of
 
 SHAPING = {"model", "features", "pointwise", "placement"}
 """Keys that say what a network is made of."""
+MEANING = {"keyword": "labels", "ctc": "vocabulary"}
+"""What of a description tells what the outputs of a network stand for, by task."""
 
 
 def initial_model(
-    config: dict[str, Any], labels: Sequence[str], checkpoint: Path | None = None
-) -> tuple[KeywordModel, list[str]]:
+    config: dict[str, Any], outputs: dict[str, Any], checkpoint: Path | None = None
+) -> tuple[SpeechModel, list[str]]:
     """Return the model a run begins with, and what to say of it.
 
     Without ``init_from`` the configuration is built afresh. With it the network, front end and 1x1s are those
     of the model named, unless such keys are typed: then what they say is built, and the weights have to fit.
+    ``model=NAME`` without any of its keys is not among them: it brings optimizer, schedule and augmentation.
 
     Args:
         config: the run's.
-        labels: the words.
+        outputs: what the outputs stand for, as the model's constructor takes it.
         checkpoint: of a run that goes on; it stands for ``init_from``, which may have gone since.
 
     Raises:
-        UserError: fewer than two words, a mistake in the configuration, or weights that do not fit it.
+        UserError: a mistake in the configuration, or weights that do not fit it.
     """
-    if len(labels) < 2:
-        raise UserError(f"data.words=[{','.join(labels)}]: a model tells words apart; give it two at least")
     if config["features"].get("sample_rate", config["data"]["sample_rate"]) != config["data"]["sample_rate"]:
         raise UserError(
             f"features.sample_rate={config['features']['sample_rate']}: write data.sample_rate= instead"
         )
     if config["init_from"] is None:
-        return _configured(config, labels), []
-    described, tensors = package.read(checkpoint or config["init_from"])
-    _check_rate(described["features"]["sample_rate"], config)
-    if SHAPING.isdisjoint(key.partition(".")[0] for key in config["typed"]):
-        changed = {"labels": list(labels), "clip_seconds": float(config["data"]["clip_seconds"])}
-        model = KeywordModel(**described | changed)
+        return _configured(config, outputs), []
+    stored = package.read(checkpoint or config["init_from"])
+    task = task_of(config["model"])
+    if stored.task != task:
+        raise UserError(
+            f"init_from={config['init_from']}: a model that {TASKS[stored.task]}, but model= is one that "
+            f"{TASKS[task]}; write a model= of its kind"
+        )
+    _check_rate(stored.description["features"]["sample_rate"], config)
+    if not _shapes(config["typed"]):
+        model = package.MODELS[task](**stored.description | outputs)
         notes = [f"init_from: network, front end and 1x1 layers are those of {config['init_from']}"]
     else:
-        model, notes = _configured(config, labels), []
-        _check_fit(model, described, tensors, config["init_from"])
-    keep_head = list(labels) == described["labels"]
+        model, notes = _configured(config, outputs), []
+        _check_fit(model, stored, config["init_from"])
+    meaning = MEANING[task]
+    keep_head = outputs[meaning] == stored.description[meaning]
     if not keep_head:
-        notes.append(f"init_from: other words, so a new classifier for {', '.join(labels)}")
-    return with_weights(model, tensors, keep_head), notes
+        notes.append(f"init_from: another {meaning.removesuffix('s')}, so a new last layer; the rest is kept")
+    return with_weights(model, stored.tensors, keep_head), notes
 
 
 @torch.no_grad()
-def with_weights(model: KeywordModel, tensors: dict[str, Tensor], keep_head: bool) -> KeywordModel:
+def with_weights(model: SpeechModel, tensors: dict[str, Tensor], keep_head: bool) -> SpeechModel:
     """Copy stored tensors into a model; without `keep_head` the classifier stays fresh."""
     state = model.state_dict()
     for name, tensor in tensors.items():
@@ -65,10 +71,15 @@ def with_weights(model: KeywordModel, tensors: dict[str, Tensor], keep_head: boo
     return model
 
 
-def _configured(config: dict[str, Any], labels: Sequence[str]) -> KeywordModel:
+def _configured(config: dict[str, Any], outputs: dict[str, Any]) -> SpeechModel:
     rules = configuration.rules(config)
-    clip_seconds = float(config["data"]["clip_seconds"])
-    return KeywordModel(config["features"], config["model"], labels, clip_seconds, rules)
+    model = package.MODELS[task_of(config["model"])]
+    return model(config["features"], config["model"], **outputs, rules=rules)
+
+
+def _shapes(typed: list[str]) -> bool:
+    """Say whether keys typed shape the network; ``model=NAME`` alone chooses how to train it."""
+    return any(key.partition(".")[0] in SHAPING for key in typed if key != "model")
 
 
 def _check_rate(rate: int, config: dict[str, Any]) -> None:
@@ -79,20 +90,18 @@ def _check_rate(rate: int, config: dict[str, Any]) -> None:
         )
 
 
-def _check_fit(
-    model: KeywordModel, described: dict[str, Any], tensors: dict[str, Tensor], source: str
-) -> None:
+def _check_fit(model: SpeechModel, stored: package.Stored, source: str) -> None:
     """Raise a UserError where stored weights do not belong into a configured model."""
     ours = model.describe()
     remedy = f"leave {', '.join(sorted(SHAPING))} out, or write what it was trained with"
-    for name, settings in described["layers"].items():
+    for name, settings in stored.description["layers"].items():
         if ours["layers"].get(name) != settings:
             raise UserError(f"init_from={source}: layer {name} is another one there; {remedy}")
-    if ours["features"] != described["features"]:
+    if ours["features"] != stored.description["features"]:
         raise UserError(f"init_from={source}: has another front end; {remedy}")
     state = model.state_dict()
-    for name in tensors:
-        if not _of_head(name) and (name not in state or state[name].shape != tensors[name].shape):
+    for name, tensor in stored.tensors.items():
+        if not _of_head(name) and (name not in state or state[name].shape != tensor.shape):
             raise UserError(f"init_from={source}: its {name} does not fit the network; {remedy}")
 
 

@@ -19,6 +19,9 @@ KINDS: dict[str, Any] = {
     "batch_size": int,
     "balance": bool,
     "label_smoothing": float,
+    "batch_seconds": float,
+    "hold_hours": float,
+    "workers": int,
     "compile": bool | Literal["auto"],
     "save_minutes": float,
     "early_stopping": int | None,
@@ -26,13 +29,25 @@ KINDS: dict[str, Any] = {
     "resume": bool | str | None,
     "checkpoint": str | None,
     "split": str,
+    "ngram": int | None,
+    "ngram_text": str | None,
+    "input": str | None,
+    "output": str | None,
+    "chunk_seconds": float,
+    "overlap_seconds": float,
 }
 RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
     "batch_size": (1, float("inf")),
     "label_smoothing": (0, 1),
+    "batch_seconds": (0.1, float("inf")),
+    "hold_hours": (0, float("inf")),
+    "workers": (0, 256),
     "save_minutes": (0, float("inf")),
     "early_stopping": (1, float("inf")),
+    "ngram": (1, 6),
+    "chunk_seconds": (1, float("inf")),
+    "overlap_seconds": (0, float("inf")),
 }
 
 

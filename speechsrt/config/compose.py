@@ -64,7 +64,8 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
 def _absolute(config: dict[str, Any]) -> dict[str, Any]:
     """Make paths absolute that are stored with a run, so that it can be gone on with from any folder."""
     data = config["data"]
-    for node, key in ((config, "data_root"), (config, "init_from"), (data, "root"), (data, "path")):
+    places = [(config, "data_root"), (config, "init_from"), (config["decoder"], "lm")]
+    for node, key in [*places, *((data, key) for key in ("root", "path", "validation_path", "test_path"))]:
         if isinstance(node.get(key), str):
             node[key] = os.path.abspath(Path(node[key]).expanduser())
     return config

@@ -14,7 +14,21 @@ from hydra.errors import HydraException
 
 from speechsrt.errors import UserError
 
-PATHS = ("data.root", "data.path", "data_root", "run_dir", "checkpoint", "init_from", "resume")
+PATHS = (
+    "data.root",
+    "data.path",
+    "data.validation_path",
+    "data.test_path",
+    "data_root",
+    "run_dir",
+    "checkpoint",
+    "init_from",
+    "resume",
+    "input",
+    "output",
+    "ngram_text",
+    "decoder.lm",
+)
 LISTS = ("data.words",)
 KEYWORDS = ("null", "true", "false")
 QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)

@@ -31,6 +31,7 @@ from speechsrt.errors import UserError
 class KeywordFolder:
     """A folder of word folders at `root`; `validation` and `test` are fractions dealt out to those splits."""
 
+    task: ClassVar[str] = "keyword"
     lenient: ClassVar[bool] = True
 
     def __init__(
@@ -47,7 +48,7 @@ class KeywordFolder:
         self.name = name
         self.root = None if root is None else Path(os.path.abspath(Path(str(root)).expanduser()))
         self.words = check_words(words)
-        self.fractions = _check_fractions(validation, test)
+        self.fractions = check_fractions(validation, test)
         self.clip_seconds = check_positive(clip_seconds, "data.clip_seconds")
         self.sample_rate = check_sample_rate(sample_rate)
 
@@ -234,7 +235,8 @@ def _noise(folder: Path, rejected: list[tuple[str, str]]) -> dict[str, list[Clip
     return noise_by_split(readable)
 
 
-def _check_fractions(validation: object, test: object) -> dict[str, float]:
+def check_fractions(validation: object, test: object) -> dict[str, float]:
+    """The fractions by split. Raises UserError naming the key of one that is none, or leaves no training."""
     fractions = {
         "validation": check_number(validation, "data.validation"),
         "test": check_number(test, "data.test"),

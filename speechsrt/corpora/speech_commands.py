@@ -39,6 +39,7 @@ ARCHIVES = {
 class SpeechCommands:
     """All words of one version of Speech Commands; `words` restricts them, `vocabulary` is what it holds."""
 
+    task: ClassVar[str] = "keyword"
     lenient: ClassVar[bool] = False
 
     def __init__(

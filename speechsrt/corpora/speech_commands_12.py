@@ -44,6 +44,7 @@ TEST_ARCHIVES = {
 class SpeechCommandsTwelve:
     """Ten words, unknown and silence; `vocabulary` names all twelve, `words` restricts them."""
 
+    task: ClassVar[str] = "keyword"
     lenient: ClassVar[bool] = False
 
     def __init__(

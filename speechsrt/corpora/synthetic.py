@@ -42,6 +42,7 @@ HELD_OUT = 0.1  # the share of the voices in validation, and in test
 class Synthetic:
     """Words or phrases in any language of espeak-ng, `clips_per_word` of each for training."""
 
+    task: ClassVar[str] = "keyword"
     lenient: ClassVar[bool] = False
 
     def __init__(

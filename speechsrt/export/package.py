@@ -1,13 +1,14 @@
 """The package: one safetensors file whose header tells how to build the model its tensors belong to.
 
-The header's ``speechsrt`` entry is JSON: format version, task, and the description of
-`speechsrt.models.keyword.KeywordModel` (front end, network, words, and for every 1x1 its settled settings;
-for a ternary layer generator, version, 64-bit seed and density). The tensors are the trained weights and
+The header's ``speechsrt`` entry is JSON: format version, task, and the description of the model (front end,
+network, words or vocabulary, and for every 1x1 its settled settings; for a ternary layer generator, version,
+64-bit seed and density). The tensors are the trained weights and
 batch normalisation's statistics; nothing that can be drawn or derived again.
 """
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,20 @@ from torch import Tensor, nn
 
 from speechsrt.errors import UserError
 from speechsrt.models.keyword import KeywordModel
+from speechsrt.models.model import TASKS, SpeechModel
+from speechsrt.models.recogniser import Recogniser
 
 FORMAT = 1
+MODELS: dict[str, Any] = {model.task: model for model in (KeywordModel, Recogniser)}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file holds of a model: its task, its description and its tensors."""
+
+    task: str
+    description: dict[str, Any]
+    tensors: dict[str, Tensor]
 
 
 def package_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -33,28 +46,38 @@ def stored_bits(model: nn.Module) -> int:
     return 8 * sum(tensor.numel() * tensor.element_size() for tensor in package_tensors(model).values())
 
 
-def save(model: KeywordModel, path: Path, about: dict[str, Any] | None = None) -> None:
+def save(model: SpeechModel, path: Path, about: dict[str, Any] | None = None) -> None:
     """Write a package; `about` is kept beside the description (scores, data, commit) as JSON."""
-    header = {"format": FORMAT, "task": "keyword", "model": model.describe(), "about": about or {}}
+    header = {"format": FORMAT, "task": model.task, "model": model.describe(), "about": about or {}}
     temporary = path.with_name(path.name + ".part")
     save_file(package_tensors(model), temporary, {"speechsrt": json.dumps(header, ensure_ascii=False)})
     os.replace(temporary, path)
 
 
-def load(path: str | Path) -> KeywordModel:
+def load(path: str | Path) -> KeywordModel | Recogniser:
     """Build the model of a run folder, a ``model.safetensors`` or a ``.ckpt``, in evaluation mode.
 
     Raises:
         UserError: there is no such file, it is no package or checkpoint of ours, or its format is newer.
     """
-    description, tensors = read(path)
-    model = KeywordModel(**description)
-    _fill(model, tensors, path)
+    stored = read(path)
+    model = MODELS[stored.task](**stored.description)
+    _fill(model, stored.tensors, path)
     return model.eval()
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the description and the tensors of a run folder's package, a package or a checkpoint."""
+def load_keywords(path: str | Path) -> KeywordModel:
+    """Return `load`'s model where it is one for keywords. Raises UserError where it is not."""
+    return _expected(load(path), KeywordModel, path)
+
+
+def load_recogniser(path: str | Path) -> Recogniser:
+    """Return `load`'s model where it is a recogniser. Raises UserError where it is not."""
+    return _expected(load(path), Recogniser, path)
+
+
+def read(path: str | Path) -> Stored:
+    """Return what a run folder's package, a package or a checkpoint holds of a model."""
     file = find(path)
     if file.suffix == ".ckpt":
         return _read_checkpoint(file)
@@ -66,7 +89,8 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UserError(f"{file}: not a readable safetensors file ({error})") from None
     if header is None:
         raise UserError(f"{file}: a safetensors file, but not one of ours (no speechsrt header)")
-    return _description(header, file), tensors
+    task, description = _description(header, file)
+    return Stored(task, description, tensors)
 
 
 def about(path: str | Path) -> dict[str, Any]:
@@ -93,7 +117,13 @@ def find(path: str | Path) -> Path:
     return file
 
 
-def _fill(model: KeywordModel, tensors: dict[str, Tensor], path: str | Path) -> None:
+def _expected(model: SpeechModel, cls: Any, path: str | Path) -> Any:
+    if not isinstance(model, cls):
+        raise UserError(f"{path}: a model that {TASKS[model.task]}; name one that {TASKS[cls.task]}")
+    return model
+
+
+def _fill(model: SpeechModel, tensors: dict[str, Tensor], path: str | Path) -> None:
     """Copy tensors into a model; batch counters may be absent."""
     state = model.state_dict()
     wanted = {
@@ -106,22 +136,27 @@ def _fill(model: KeywordModel, tensors: dict[str, Tensor], path: str | Path) -> 
     model.load_state_dict(tensors, strict=False)
 
 
-def _description(header: str, file: Path) -> dict[str, Any]:
+def _description(header: str, file: Path) -> tuple[str, dict[str, Any]]:
     try:
         described = json.loads(header)
         version, description = int(described["format"]), described["model"]
+        task = described.get("task", KeywordModel.task)
     except (ValueError, TypeError, KeyError):
         raise UserError(f"{file}: its speechsrt header is damaged; export or train the model again") from None
     if version > FORMAT:
         raise UserError(f"{file}: package format {version}; this release reads up to {FORMAT}")
-    return description
+    if task not in MODELS:
+        raise UserError(f"{file}: holds a model for {task}, which this release does not know")
+    return task, description
 
 
-def _read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read_checkpoint(file: Path) -> Stored:
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-        description, state = checkpoint["speechsrt"]["model"], checkpoint["state_dict"]
+        kept, state = checkpoint["speechsrt"], checkpoint["state_dict"]
+        task, description = kept.get("task", KeywordModel.task), kept["model"]
     except Exception as error:
         raise UserError(f"{file}: not a checkpoint of speechsrt ({type(error).__name__})") from None
     prefix = "model."
-    return description, {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    tensors = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    return Stored(task, description, tensors)

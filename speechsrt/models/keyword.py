@@ -1,23 +1,16 @@
-"""A whole keyword model: front end, network and words, from a waveform to probabilities.
-
-The same object is trained, scored, stored and shipped. It is described by plain values (`describe`), and what
-a ternary layer is drawn from is part of the description.
-"""
+"""A whole keyword model: front end, network and words, from a waveform to probabilities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 import torchaudio.functional as AF
-from torch import Tensor, nn
+from torch import Tensor
 
-from speechsrt.audio.features import LogMel
-from speechsrt.build import build, locate
-from speechsrt.errors import UserError
-from speechsrt.pointwise.placement import Assembled, Factory, Placed, assemble, rebuild
+from speechsrt.models.model import SpeechModel
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,7 @@ class Prediction:
     probabilities: dict[str, float]
 
 
-class KeywordModel(nn.Module):
+class KeywordModel(SpeechModel):
     """Waveforms ``(B, samples)`` at the front end's sample rate to logits ``(B, words)``.
 
     Args:
@@ -41,6 +34,8 @@ class KeywordModel(nn.Module):
         layers: the settled settings of every 1x1, from a stored description.
     """
 
+    task: ClassVar[str] = "keyword"
+
     def __init__(
         self,
         features: Mapping[str, Any],
@@ -50,25 +45,13 @@ class KeywordModel(nn.Module):
         rules: Sequence[Mapping[str, Any]] = (),
         layers: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        super().__init__()
-        if getattr(locate(str(network["_target_"])), "task", None) != "keyword":
-            raise UserError(f"model={network['_target_']}: this network does not spot keywords")
+        super().__init__(features, network, len(labels), rules, layers)
         self.labels, self.clip_seconds = tuple(labels), clip_seconds
-        self.network_node = dict(network)
-        self.features: LogMel = build(features, "features")
-
-        def make(factory: Factory) -> nn.Module:
-            return build(
-                network, "model", make=factory, features=self.features.channels, classes=len(self.labels)
-            )
-
-        built: Assembled = assemble(make, rules) if layers is None else rebuild(make, layers)
-        self.network, self.placed = built.network, built.placed
 
     @property
-    def sample_rate(self) -> int:
-        """Samples a second of the waveforms."""
-        return self.features.sample_rate
+    def reference_seconds(self) -> float:
+        """Length of a clip."""
+        return self.clip_seconds
 
     @property
     def samples(self) -> int:
@@ -79,16 +62,13 @@ class KeywordModel(nn.Module):
         """Return the logits."""
         return self.network(self.features(waveform))
 
+    def hear(self, waveform: Tensor) -> Tensor:
+        """Return the features ``(B, T, C)``."""
+        return self.features(waveform)
+
     def describe(self) -> dict[str, Any]:
         """Return plain values from which `KeywordModel(**description)` builds this model, weights apart."""
-        front = {"_target_": target_of(self.features)} | self.features.settings()
-        return {
-            "features": front,
-            "network": self.network_node,
-            "labels": list(self.labels),
-            "clip_seconds": self.clip_seconds,
-            "layers": {placed.slot.name: _describe_layer(placed) for placed in self.placed},
-        }
+        return super().describe() | {"labels": list(self.labels), "clip_seconds": self.clip_seconds}
 
     @torch.inference_mode()
     def predict(self, waveform: np.ndarray | Tensor, sample_rate: int) -> Prediction:
@@ -113,12 +93,3 @@ def fitted(sound: Tensor, samples: int) -> Tensor:
     """Return ``(samples,)``: the middle of a longer sound, or a shorter one with zeros behind it."""
     start = max(0, len(sound) - samples) // 2
     return F.pad(sound[start : start + samples], (0, max(0, samples - len(sound))))
-
-
-def target_of(thing: object) -> str:
-    """Return the dotted name of an object's class."""
-    return f"{type(thing).__module__}.{type(thing).__qualname__}"
-
-
-def _describe_layer(placed: Placed) -> dict[str, Any]:
-    return {"_target_": target_of(placed.layer)} | placed.layer.settings()

@@ -10,19 +10,9 @@ from numpy.typing import ArrayLike
 
 from speechsrt.reports import plots
 from speechsrt.reports.files import write_atomically
-from speechsrt.reports.page import Grid, Paragraph, Part, Picture, Preformatted, Section, write_report
-from speechsrt.reports.tables import ABSENT, Cell, Row, cell, percent, short
-
-LAYER_COLUMNS = (
-    "name",
-    "role",
-    "kind",
-    "shape",
-    "trained_weights",
-    "stored_bits",
-    "multiplications",
-    "additions",
-)
+from speechsrt.reports.page import Grid, Paragraph, Part, Picture, Section, write_report
+from speechsrt.reports.run import cost_tiles, layers_section, run_section, settings_section, training_section
+from speechsrt.reports.tables import ABSENT, cell, percent
 
 
 class Score(Protocol):
@@ -62,7 +52,7 @@ def keyword_report(
         metrics: The object of `metrics.json`.
         score: The predictions on the split that `metrics` names.
         history: The rows of `metrics.csv`; none where nothing was trained.
-        layers: One row a layer with the keys of `LAYER_COLUMNS`.
+        layers: One row a layer with the keys of `run.LAYER_COLUMNS`.
         config_text: The resolved configuration as YAML.
 
     Raises:
@@ -72,13 +62,13 @@ def keyword_report(
     write_atomically(Path(path).with_name("confusion.png"), picture)
     title = f"Keywords: {metrics.get('data', ABSENT)}, {metrics.get('split', ABSENT)} split"
     sections = [
-        Section("Run", [Grid(("what", "value"), _run_rows(metrics))]),
-        Section("Training", _training(history)),
+        run_section(metrics),
+        training_section(history),
         Section("Word by word", [_words(score)]),
         Section("Said and heard", [Paragraph(_CONFUSION_TEXT), Picture(picture, _describe(score))]),
         Section("Surest mistakes", _mistakes(score)),
-        Section("Layers", [_layers(layers)]),
-        Section("Configuration", [Preformatted(config_text, "the configuration, resolved")]),
+        layers_section(layers),
+        settings_section(config_text),
     ]
     write_report(path, title, _summary(metrics), sections)
 
@@ -91,9 +81,6 @@ _CONFUSION_TEXT = (
 
 
 def _summary(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    def counted(key: str, unit: str = "", divisor: int = 1) -> str:
-        return ABSENT if metrics.get(key) is None else short(metrics[key] / divisor, unit)
-
     return [
         (
             "accuracy, with its 95 % interval",
@@ -101,48 +88,8 @@ def _summary(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("mean over words", percent(metrics.get("macro_accuracy"))),
         ("clips", cell(metrics.get("utterances"))),
-        ("trained weights", counted("trained_weights")),
-        ("total weights", counted("total_weights")),
-        ("stored", counted("stored_bits", "B", divisor=8)),
-        ("multiplications / s", counted("multiplications_per_second")),
-        ("additions / s", counted("additions_per_second")),
+        *cost_tiles(metrics),
     ]
-
-
-def _run_rows(metrics: Mapping[str, Any]) -> list[Row]:
-    seconds = metrics.get("train_seconds")
-    names = {
-        "data": "data",
-        "split": "split",
-        "split_hash": "split hash",
-        "seed": "seed",
-        "epochs": "epochs",
-        "minutes": "minutes of training",
-        "commit": "commit",
-        "trained_weights": "trained weights",
-        "total_weights": "total weights",
-        "stored_bits": "stored bits",
-        "multiplications_per_second": "multiplications per second of audio",
-        "additions_per_second": "additions per second of audio",
-    }
-    seed = metrics.get("seed")
-    written = {
-        "seed": None if seed is None else str(seed),
-        "minutes": None if seconds is None else f"{seconds / 60:.1f}",
-    }
-    known = {**metrics, **written}
-    return [(name, _plain(known.get(key))) for key, name in names.items()]
-
-
-def _plain(value: Any) -> Cell:
-    """A number for the table to write; anything else as its own text."""
-    return value if value is None or isinstance(value, int | float) else str(value)
-
-
-def _training(history: Sequence[Mapping[str, object]]) -> list[Part]:
-    if not history:
-        return [Paragraph("Nothing was trained in this run: the model is scored as it was given.")]
-    return [Picture(plots.curves(history), "Loss and validation accuracy over the training")]
 
 
 def _words(score: Score) -> Grid:
@@ -163,12 +110,3 @@ def _mistakes(score: Score) -> list[Part]:
     if not rows:
         return [Paragraph("None: every clip was heard right.")]
     return [Grid(("file", "said", "heard", "probability"), rows)]
-
-
-def _layers(layers: Sequence[Mapping[str, Any]]) -> Grid:
-    rows = [[_layer_cell(layer.get(column)) for column in LAYER_COLUMNS] for layer in layers]
-    return Grid([column.replace("_", " ") for column in LAYER_COLUMNS], rows)
-
-
-def _layer_cell(value: Any) -> Cell:
-    return "x".join(map(str, value)) if isinstance(value, list | tuple) else _plain(value)

@@ -9,12 +9,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Protocol
 
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.style import STYLE
 from speechsrt.reports.tables import Row, cell, numeric_columns
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+class Part(Protocol):
+    """What stands under a heading."""
+
+    def html(self) -> str:
+        """The part as escaped HTML."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,24 @@ class Preformatted:
         )
 
 
-Part = Paragraph | Grid | Picture | Preformatted
+@dataclass(frozen=True)
+class Aligned:
+    """What was said over what was heard, word over word, in lines as long as the screen is wide.
+
+    A pair is its mark (S, D, I, or empty where the word is right), the word said and the word heard.
+    """
+
+    caption: str
+    pairs: Sequence[tuple[str, str, str]]
+
+    def html(self) -> str:
+        """The part as escaped HTML; the script of its first letter tells which way it reads."""
+        words = "\n".join(
+            f'<span class="pair {mark}"><span>{escape(said)}</span><span>{escape(heard)}</span></span>'
+            for mark, said, heard in self.pairs
+        )
+        caption = f"<figcaption>{escape(self.caption)}</figcaption>"
+        return f'<figure>{caption}\n<div class="aligned" dir="auto">\n{words}\n</div></figure>'
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pictures of a run as PNG bytes: which words are mistaken for which, and how loss and accuracy went.
+"""Pictures of a run as PNG bytes: which words are mistaken for which, and how loss and scores went.
 
 Drawn through matplotlib's figure objects and its Agg canvas, which need no display, and in the font that
 matplotlib ships, so that a picture looks the same on every machine.
@@ -7,9 +7,10 @@ matplotlib ships, so that a picture looks the same on every machine.
 import io
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -26,6 +27,22 @@ BLUE, ORANGE, GREY = "#1f5fa8", "#d9600a", "#6b7280"
 LONGEST_LABEL = 18
 MOST_COUNTED = 20  # more classes than this leave no room for counts in the cells
 MOST_LABELLED = 60  # and more than this none for every label
+
+
+class Rate(NamedTuple):
+    """How a score of the validation split is drawn, and which of its values is the best."""
+
+    column: str
+    name: str
+    colour: str
+    best: Callable[..., int]
+
+
+RATES = (
+    Rate("val_accuracy", "accuracy", BLUE, max),
+    Rate("val_wer", "word error rate", BLUE, min),
+    Rate("val_cer", "character error rate", ORANGE, min),
+)
 
 
 def confusion(labels: Sequence[str], matrix: ArrayLike) -> bytes:
@@ -49,28 +66,24 @@ def confusion(labels: Sequence[str], matrix: ArrayLike) -> bytes:
 
 
 def curves(history: Sequence[Mapping[str, object]]) -> bytes:
-    """Loss, and validation accuracy where there is one, from rows of `metrics.csv`; any cell may be missing.
+    """Loss, and those of `RATES` that are known, from rows of `metrics.csv`; any cell may be missing.
 
     The horizontal axis counts epochs, or steps where a column was written more than once an epoch.
     """
-    columns = ["train_loss", "val_loss", "val_accuracy"]
+    columns = ["train_loss", "val_loss", *(rate.column for rate in RATES)]
     clock = "epoch" if all(_once_an_epoch(history, column) for column in columns) else "step"
-    times, accuracies = _series(history, clock, "val_accuracy")
+    series = {rate: _series(history, clock, rate.column) for rate in RATES}
+    known = {rate: points for rate, points in series.items() if points[1]}
     with _plain_text():
-        rows = 2 if accuracies else 1
+        rows = 2 if known else 1
         figure = Figure(figsize=(5.6, 2.6 * rows), dpi=120, layout="constrained")
         panels = figure.subplots(rows, 1, squeeze=False, sharex=True)[:, 0]
         _draw(panels[0], *_series(history, clock, "train_loss"), colour=GREY, name="training")
         _draw(panels[0], *_series(history, clock, "val_loss"), colour=BLUE, name="validation")
         _dress(panels[0], "loss")
         panels[0].legend(frameon=False, fontsize=9)
-        if accuracies:
-            best = max(range(len(accuracies)), key=accuracies.__getitem__)
-            _draw(panels[1], times, accuracies, colour=BLUE, name="validation")
-            panels[1].plot(times[best], accuracies[best], "o", color=BLUE)
-            title = f"validation accuracy, best {accuracies[best]:.1%} at {clock} {times[best]:.0f}"
-            _dress(panels[1], title.replace("%", " %"))
-            panels[1].yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None, symbol=" %"))
+        if known:
+            _draw_rates(panels[1], known, clock)
         panels[-1].set_xlabel(clock, color=GREY)
         return _png(figure)
 
@@ -165,6 +178,20 @@ def _once_an_epoch(history: Sequence[Mapping[str, object]], column: str) -> bool
 def _draw(axes: Axes, x: list[float], y: list[float], colour: str, name: str) -> None:
     """A line, with its points where they are few."""
     axes.plot(x, y, color=colour, label=name, linewidth=1.6, marker="." if len(x) < 10 else None)
+
+
+def _draw_rates(axes: Axes, known: Mapping[Rate, tuple[list[float], list[float]]], clock: str) -> None:
+    """Every rate that is known; the title tells the best of the first, a point where it was reached."""
+    for rate, points in known.items():
+        _draw(axes, *points, colour=rate.colour, name=rate.name)
+    first, (times, values) = next(iter(known.items()))
+    best = first.best(range(len(values)), key=values.__getitem__)
+    axes.plot(times[best], values[best], "o", color=first.colour)
+    title = f"validation {first.name}, best {values[best]:.1%} at {clock} {times[best]:.0f}"
+    _dress(axes, title.replace("%", " %"))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None, symbol=" %"))
+    if len(known) > 1:
+        axes.legend(frameon=False, fontsize=9)
 
 
 def _dress(axes: Axes, title: str) -> None:

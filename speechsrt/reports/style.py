@@ -2,9 +2,11 @@
 
 STYLE = """
 :root { color-scheme: light dark;
-  --page: #fff; --text: #1a1d21; --faint: #5f6772; --line: #e3e6ea; --box: #f5f6f8; --mark: #1f5fa8; }
+  --page: #fff; --text: #1a1d21; --faint: #5f6772; --line: #e3e6ea; --box: #f5f6f8; --mark: #1f5fa8;
+  --S: #9c4400; --S-box: #fdeedd; --D: #b3202c; --D-box: #fde8e8; --I: #1f5fa8; --I-box: #e4effb; }
 @media (prefers-color-scheme: dark) { :root {
-  --page: #16181c; --text: #e6e8eb; --faint: #9aa3ae; --line: #30343b; --box: #1f2228; --mark: #7db4f0; } }
+  --page: #16181c; --text: #e6e8eb; --faint: #9aa3ae; --line: #30343b; --box: #1f2228; --mark: #7db4f0;
+  --S: #f2b274; --S-box: #3a2a1a; --D: #f39a9f; --D-box: #3f2124; --I: #7db4f0; --I-box: #1c2d42; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 60rem; padding: 2rem 1.25rem 4rem; overflow-wrap: anywhere;
   background: var(--page); color: var(--text);
@@ -30,5 +32,15 @@ img { display: block; max-width: 100%; height: auto; border-radius: .5rem; backg
 pre { background: var(--box); border-radius: .5rem; padding: .8rem 1rem; overflow-x: auto;
   overflow-wrap: normal;
   font: .85rem/1.45 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+figure { margin: 1.1rem 0; }
+figcaption { color: var(--faint); font-size: .85rem; margin-bottom: .2rem; }
+.aligned { display: flex; flex-wrap: wrap; gap: .3rem .1rem; }
+.pair { display: grid; min-width: 0; max-width: 100%; padding: .1rem .25rem; line-height: 1.3;
+  border-radius: .25rem; }
+.pair :last-child { color: var(--faint); font-size: .92em; }
+.pair :empty::before { content: "\\2013"; }
+.S, .S :last-child { color: var(--S); background: var(--S-box); }
+.D, .D :last-child { color: var(--D); background: var(--D-box); }
+.I, .I :last-child { color: var(--I); background: var(--I-box); }
 summary { cursor: pointer; color: var(--mark); }
 """

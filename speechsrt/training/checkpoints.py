@@ -1,7 +1,7 @@
 """Checkpoints that survive a kill: written beside, opened again, then renamed over the older one.
 
 ``last.ckpt`` is written after every epoch and every so many minutes inside one, between optimizer steps;
-``best.ckpt`` is the last one of the best validation accuracy so far.
+``best.ckpt`` is the one of the best validation score so far.
 """
 
 import os
@@ -19,12 +19,13 @@ class Checkpoints(L.Callback):
 
     Args:
         folder: where.
-        monitor: the logged value to maximise.
+        monitor: the logged value to go by.
+        sign: 1 where it is to be high, -1 where low.
         minutes: distance of saves inside an epoch.
     """
 
-    def __init__(self, folder: Path, monitor: str = "val_accuracy", minutes: float = 10.0) -> None:
-        self.folder, self.monitor, self.minutes = folder, monitor, minutes
+    def __init__(self, folder: Path, monitor: str, sign: int = 1, minutes: float = 10.0) -> None:
+        self.folder, self.monitor, self.sign, self.minutes = folder, monitor, sign, minutes
         self.best_score, self.best_epoch = float("-inf"), -1
         self._saved = time.monotonic()
 
@@ -57,7 +58,7 @@ class Checkpoints(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the epoch, and keep it as the best where it is."""
-        score = float(trainer.callback_metrics.get(self.monitor, torch.tensor(0.0)))
+        score = self.sign * float(trainer.callback_metrics.get(self.monitor, torch.tensor(0.0)))
         better = score > self.best_score
         if better:
             self.best_score, self.best_epoch = score, trainer.current_epoch

@@ -11,7 +11,13 @@ import lightning as L
 
 from speechsrt.reports.files import write_atomically
 
-COLUMNS: tuple[str, ...] = ("epoch", "step", "train_loss", "val_loss", "val_accuracy", "lr", "seconds")
+KEYWORD_SCORES = ("val_accuracy",)
+CTC_SCORES = ("val_wer", "val_cer")
+
+
+def columns(scores: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns of a ``metrics.csv`` whose validation is told by such scores."""
+    return ("epoch", "step", "train_loss", "val_loss", *scores, "lr", "seconds")
 
 
 def read_history(path: Path) -> list[dict[str, str]]:
@@ -27,11 +33,13 @@ class History(L.Callback):
 
     Args:
         path: the file.
+        scores: names of what the validation is told by.
         say: where given, is handed one readable line an epoch.
     """
 
-    def __init__(self, path: Path, say: Callable[[str], None] | None = None) -> None:
+    def __init__(self, path: Path, scores: tuple[str, ...], say: Callable[[str], None] | None = None) -> None:
         self.path, self.say = path, say
+        self.columns = columns(scores)
         self.rows: list[dict[str, Any]] = []
         self._began = self._spent = 0.0
 
@@ -56,26 +64,23 @@ class History(L.Callback):
         """Write the epoch's line."""
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        row |= {name: repr(values[name]) for name in COLUMNS if name in values}
+        row |= {name: repr(values[name]) for name in self.columns if name in values}
         row["lr"] = repr(trainer.optimizers[0].param_groups[0]["lr"])
         row["seconds"] = f"{time.monotonic() - self._began:.2f}"
         self.rows.append(row)
         if trainer.is_global_zero:
             self._write()
             if self.say:
-                self.say(_line(row, trainer.max_epochs))
+                self.say(self._line(row, trainer.max_epochs))
 
     def _write(self) -> None:
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         write_atomically(self.path, text.getvalue().encode())
 
-
-def _line(row: dict[str, Any], epochs: int | None) -> str:
-    parts = [f"epoch {int(row['epoch']) + 1}/{epochs}"]
-    parts += [
-        f"{name} {float(row[name]):.4f}" for name in ("train_loss", "val_loss", "val_accuracy") if name in row
-    ]
-    return "  ".join([*parts, f"{float(row['seconds']):.1f} s"])
+    def _line(self, row: dict[str, Any], epochs: int | None) -> str:
+        parts = [f"epoch {int(row['epoch']) + 1}/{epochs}"]
+        parts += [f"{name} {float(row[name]):.4f}" for name in self.columns[2:-2] if name in row]
+        return "  ".join([*parts, f"{float(row['seconds']):.1f} s"])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,13 @@ Refused = Callable[..., str]
 def begun(trained: Path, *typed: str, labels: tuple[str, ...] = ("high", "low")) -> KeywordModel:
     """The model that a training from the tones' run begins with."""
     own = ["data=keyword_folder", "data.clip_seconds=0.3", f"init_from={trained}"]
-    return initial_model(config.load([*own, *typed]), labels)[0]
+    model = initial_model(config.load([*own, *typed]), outputs(labels))[0]
+    assert isinstance(model, KeywordModel)
+    return model
+
+
+def outputs(labels: tuple[str, ...]) -> dict[str, Any]:
+    return {"labels": list(labels), "clip_seconds": 0.3}
 
 
 def test_network_and_weights_are_those_of_the_other(trained: Path) -> None:
@@ -65,7 +72,8 @@ def test_a_network_that_does_not_fit(trained: Path, typed: list[str], message: s
 
 def test_a_resumed_run_does_without_the_model_it_began_with(trained: Path) -> None:
     loaded = config.load(["data=keyword_folder", "data.clip_seconds=0.3", "init_from=/gone"])
-    model, _ = initial_model(loaded, ("high", "low"), trained / "checkpoints/last.ckpt")
+    model, _ = initial_model(loaded, outputs(("high", "low")), trained / "checkpoints/last.ckpt")
+    assert isinstance(model, KeywordModel)
     assert model.labels == ("high", "low")
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from speechsrt.errors import UserError
-from speechsrt.models.keyword import KeywordModel, fitted, target_of
+from speechsrt.models.keyword import KeywordModel, fitted
+from speechsrt.models.model import target_of
 from speechsrt.pointwise.learned import Learned
 from speechsrt.pointwise.ternary import Ternary, layer_seed
 
@@ -95,7 +96,7 @@ def test_fitted_takes_the_middle_or_fills_up():
 
 
 def test_a_network_for_another_task():
-    with pytest.raises(UserError, match="this network does not spot keywords"):
+    with pytest.raises(UserError, match="not a network that spots keywords"):
         model(network={"_target_": "speechsrt.models.separable.Depthwise"})
 
 

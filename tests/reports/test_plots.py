@@ -125,3 +125,28 @@ def test_accuracy_gets_a_panel_only_where_it_is_known():
         decoded(with_accuracy).shape[0]
         > 1.5 * decoded(plots.curves([{"epoch": 0, "train_loss": 1.0}])).shape[0]
     )
+
+
+def test_error_rates_share_a_panel_and_accuracy_has_its_own():
+    loss = {"epoch": 0, "train_loss": 1.0}
+    accuracy, errors = loss | {"val_accuracy": 0.5}, loss | {"val_wer": 0.5, "val_cer": 0.2}
+    assert decoded(plots.curves([errors])).shape[0] == pytest.approx(
+        decoded(plots.curves([accuracy])).shape[0], rel=0.02
+    )
+    assert has_colour(plots.curves([errors]), plots.ORANGE)
+    assert not has_colour(plots.curves([loss | {"val_wer": 0.5}]), plots.ORANGE)
+    assert not has_colour(plots.curves([accuracy]), plots.ORANGE)
+
+
+def test_the_best_of_a_rate_is_highest_or_lowest_as_the_rate_asks():
+    best = {rate.column: rate.best([0.2, 0.9, 0.4]) for rate in plots.RATES}
+    assert best == {"val_accuracy": 0.9, "val_wer": 0.2, "val_cer": 0.2}
+
+
+def test_error_rates_above_one_and_with_holes_draw():
+    rows = [
+        {"epoch": k, "val_wer": wer, "val_cer": 0.3} for k, wer in enumerate(["1.7", "", None, "nan", "0.4"])
+    ]
+    without = [row for row in rows if row["epoch"] in (0, 4)]
+    cers = [{"epoch": k, "val_cer": 0.3} for k in (1, 2, 3)]
+    assert plots.curves(rows) == plots.curves(sorted(without + cers, key=lambda row: row["epoch"]))

@@ -1,11 +1,13 @@
 import math
+from itertools import product
 from statistics import fmean
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechsrt.scoring.intervals import mean_interval, t_quantile, wilson
+from speechsrt.scoring.intervals import mean_interval, ratio_interval, t_quantile, wilson
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,58 @@ def test_a_level_is_a_fraction(level):
         wilson(1, 2, level)
     with pytest.raises(ValueError, match="between 0 and 1"):
         mean_interval([1.0, 2.0], level)
+
+
+def test_ratio_interval_agrees_with_every_resample_there_is():
+    parts, wholes = np.array([0, 2, 5, 1]), np.array([10, 4, 6, 9])
+    every = np.array(list(product(range(4), repeat=4)))
+    ratios = parts[every].sum(axis=1) / wholes[every].sum(axis=1)
+    exact = np.quantile(ratios, [0.05, 0.95])
+    assert ratio_interval(parts, wholes, level=0.9, resamples=20_000) == pytest.approx(exact, abs=0.02)
+
+
+def test_ratio_interval_of_many_coins_is_the_normal_one():
+    half = 1.959964 * math.sqrt(0.2 * 0.8 / 1000)
+    interval = ratio_interval([1] * 200 + [0] * 800, [1] * 1000, resamples=5000)
+    assert interval == pytest.approx((0.2 - half, 0.2 + half), abs=0.002)
+
+
+CASES = st.lists(st.tuples(st.integers(-20, 20), st.integers(0, 30)), min_size=2, max_size=20)
+
+
+@settings(deadline=None)
+@given(CASES, st.randoms(use_true_random=False))
+def test_ratio_interval_does_not_ask_for_the_order(cases, random):
+    parts, wholes = np.array(cases).T
+    order = random.sample(range(len(cases)), len(cases))
+    shuffled = ratio_interval(parts[order], wholes[order], resamples=50)
+    assert shuffled == ratio_interval(parts, wholes, resamples=50)
+
+
+@settings(deadline=None)
+@given(CASES)
+def test_ratio_interval_lies_between_the_extremes(cases):
+    parts, wholes = np.array(cases).T
+    wholes = wholes + 1
+    low, high = ratio_interval(parts, wholes, resamples=50)
+    assert (parts / wholes).min() - 1e-12 <= low <= high <= (parts / wholes).max() + 1e-12
+
+
+def test_ratio_interval_of_equal_cases_is_their_ratio():
+    assert ratio_interval([3, 3], [10, 10]) == (0.3, 0.3)
+    assert ratio_interval([2, 2], [0, 0]) == (4.0, 4.0)
+
+
+@pytest.mark.parametrize("cases", [[], [1]])
+def test_ratio_interval_of_one_case_or_none_knows_nothing(cases):
+    assert ratio_interval(cases, cases) == (-math.inf, math.inf)
+
+
+def test_ratio_interval_refuses_cases_that_do_not_match():
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        ratio_interval([1, 2], [1])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        ratio_interval([1, 2], [1, 2], level=95)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""What every task shares: the optimizer and its schedule, and a place in the epoch that survives a kill."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from speechsrt.audio.augment import SpectrogramAugment, WaveformAugment
+from speechsrt.models.model import SpeechModel
+from speechsrt.pointwise.base import Pointwise
+from speechsrt.training.guards import check_finite
+from speechsrt.training.schedules import Factor
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: augmentations, optimizer and schedule makers, the run's seed.
+
+    Attributes:
+        waveform: augmentation of waveforms.
+        spectrogram: augmentation of features.
+        optimizer: makes the optimizer from parameters.
+        schedule: makes the learning rate's factor by step from the rate and the number of steps.
+        label_smoothing: share of the target spread over all classes, for keywords.
+        seed: of order and augmentation.
+    """
+
+    waveform: WaveformAugment
+    spectrogram: SpectrogramAugment
+    optimizer: Callable[[Any], Optimizer]
+    schedule: Callable[[float, int], Factor]
+    label_smoothing: float
+    seed: int
+
+
+class SpeechTask(L.LightningModule):
+    """A model and its recipe; a task adds what a training and a validation step are.
+
+    Args:
+        model: what is trained.
+        recipe: how.
+        names: file names of the training set, for messages.
+    """
+
+    def __init__(self, model: SpeechModel, recipe: Recipe, names: Sequence[str]) -> None:
+        super().__init__()
+        self.model, self.recipe, self.names = model, recipe, names
+        self.waveform_augment, self.spectrogram_augment = recipe.waveform, recipe.spectrogram
+        self.penalised = [p.layer for p in model.placed if type(p.layer).penalty is not Pointwise.penalty]
+        self._order: dict[str, Any] | None = None
+
+    def on_train_start(self) -> None:
+        """Move what the loaders hold to where the model is; go on behind the batches a checkpoint has seen.
+
+        Lightning would hand the loader its state itself, but not once a schedule has asked for the steps.
+        """
+        loaders: Any = (self.trainer.train_dataloader, self.trainer.val_dataloaders)
+        for loader in filter(None, loaders):
+            loader.to(self.device)
+        if self._order is not None:
+            loaders[0].load_state_dict(self._order)
+
+    def on_train_epoch_start(self) -> None:
+        """Tell the loader which epoch's order is due."""
+        loader: Any = self.trainer.train_dataloader
+        loader.set_epoch(self.current_epoch)
+
+    def settled(self, loss: Tensor, batch_idx: int, index: Tensor) -> Tensor:
+        """Return a training loss with the layers' penalties, logged; one that is no number stops the run."""
+        for layer in self.penalised:
+            loss = loss + layer.penalty()
+        check_finite(loss, self.current_epoch, batch_idx, index, self.names)
+        self.log(
+            "train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(index), sync_dist=True
+        )
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and its schedule, which moves with every step."""
+        optimizer = self.recipe.optimizer([p for p in self.parameters() if p.requires_grad])
+        factor = self.recipe.schedule(
+            optimizer.param_groups[0]["lr"], int(self.trainer.estimated_stepping_batches)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what rebuilds the model, and the state of the random generators."""
+        checkpoint["speechsrt"] = {"task": self.model.task, "model": self.model.describe()}
+        checkpoint["random"] = torch.get_rng_state()
+        loader: Any = self.trainer.train_dataloader
+        checkpoint["order"] = loader.state_dict() if loader is not None else None
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the state of the random generators, and keep the place in the epoch."""
+        torch.set_rng_state(checkpoint["random"])
+        self._order = checkpoint["order"]

@@ -1,0 +1,64 @@
+"""A small corpus of sentences spelled in tones, one a letter, and a network small enough to learn them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+LETTERS = {"a": 400.0, "b": 900.0, "c": 1700.0, "d": 3000.0}
+LETTER_SECONDS = 0.1
+TINY_CTC = [
+    "model=quartznet_small",
+    "data=manifest",
+    "trainer.max_epochs=3",
+    "batch_seconds=20",
+    "optim.lr=0.05",
+    "schedule.warmup_steps=10",
+    "augment=none",
+    "model.channels=[16]",
+    "model.kernels=[11]",
+    "model.sub_blocks=1",
+    "model.first=16",
+    "model.first_kernel=11",
+    "model.wide=16",
+    "model.wide_kernel=11",
+    "model.last=32",
+]
+
+
+def spoken(text: str, rng: np.random.Generator, sample_rate: int = 16000) -> np.ndarray:
+    """Return ``(samples,)``: a tone a letter, fading in and out; a space is silence."""
+    samples = round(LETTER_SECONDS * sample_rate)
+    time = np.arange(samples) / sample_rate
+    shape = np.sin(np.pi * np.arange(samples) / samples) ** 0.5
+    tones = [0.3 * shape * np.sin(2 * np.pi * LETTERS.get(letter, 0.0) * time) for letter in text]
+    sound = np.concatenate(tones) if tones else np.zeros(0)
+    return (sound + 0.003 * rng.standard_normal(len(sound))).astype(np.float32)
+
+
+def sentence(rng: np.random.Generator, words: int) -> str:
+    """Return words of one to four letters."""
+    return " ".join("".join(rng.choice(list(LETTERS), rng.integers(1, 5))) for _ in range(words))
+
+
+def write_spelling(root: Path, count: int = 90, speakers: int = 9, seed: int = 0) -> Path:
+    """Write `count` utterances of some speakers and their manifest; return the manifest's path."""
+    rng = np.random.default_rng(seed)
+    root.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number in range(count):
+        text = sentence(rng, 1 + number % 6)
+        sound = spoken(text, rng)
+        soundfile.write(root / f"{number}.wav", sound, 16000)
+        lines.append(
+            {
+                "audio_filepath": f"{number}.wav",
+                "duration": len(sound) / 16000,
+                "text": text,
+                "speaker": f"speaker{number % speakers}",
+            }
+        )
+    manifest = root / "all.json"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return manifest
