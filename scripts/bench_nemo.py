@@ -1,15 +1,14 @@
-"""A training step of MatchboxNet-3x1x64 here and in NVIDIA NeMo, in turn, on this machine.
+"""MatchboxNet-3x1x64 or QuartzNet-5x5 here and in NVIDIA NeMo, in turn, on this machine.
 
-usage: python scripts/bench_nemo.py --nemo-python PATH [--batch 128] [--threads 2] [--rounds 10] ...
+usage: python scripts/bench_nemo.py --nemo-python PATH [--net matchboxnet|quartznet] [--rounds 10] ...
 
 NeMo lives in an environment of its own, whose interpreter is PATH. Both sides are child processes that wait
 while another one computes; each round asks every child for some steps, beginning with another one each time.
 The ratio is NeMo's median of a round over ours, its interval Student's t over the rounds, on logarithms.
 
-Both sides: one-second clips at 16 kHz, cepstra, 5 + 2 + 2 masks, forward, backward, NovoGrad. Ours does more:
-it cuts the batch from clips held as 16-bit samples and it shifts and adds white noise to every waveform, as
-the recipe asks; NeMo's gets one ready waveform and does neither. Neither side counts Lightning's loop.
-``--profile`` prints where the time of our step goes and needs no NeMo.
+What either side of a work does stands in `NETS` and is printed with the figures, and so is what its first
+time gave: the number of trained weights, the loss, frames. Neither side counts Lightning's loop.
+``--profile`` prints where the time of our training step goes and needs no NeMo.
 """
 
 import argparse
@@ -18,6 +17,7 @@ import math
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, NoReturn
@@ -25,43 +25,105 @@ from typing import Any, NoReturn
 import torch
 from rich.console import Console
 
+from speechsrt.commands.results import commit
 from speechsrt.reports.files import write_atomically
-from speechsrt.reports.tables import table
+from speechsrt.reports.tables import cell, table
 from speechsrt.scoring.intervals import mean_interval
 
 PEER = Path(__file__).parent / "peer"
-INCLUDED = {
-    "nemo": "features, masks, forward, backward, optimizer",
-    "ours": "cutting the batch, shift, white noise, features, masks, forward, backward, optimizer",
+PROFILED_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that every child does: how often for a training step, and what is in it on either side."""
+
+    often: int
+    nemo: str
+    ours: str
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network to compare: its name, the scripts of both sides, clips and training steps, its works."""
+
+    title: str
+    script: str
+    batch: int
+    steps: int
+    works: dict[str, Work]
+
+
+NETS = {
+    "matchboxnet": Net(
+        "MatchboxNet-3x1x64, clips of 1 s",
+        "keyword_step.py",
+        128,
+        10,
+        {
+            "train": Work(
+                1,
+                "features of a ready waveform, masks, forward, loss, backward, optimizer",
+                "cutting the batch from 16-bit samples, shift, white noise, features, masks, forward, loss, "
+                "backward, optimizer",
+            )
+        },
+    ),
+    "quartznet": Net(
+        "QuartzNet-5x5, utterances of 10 s",
+        "recognition_step.py",
+        8,
+        2,
+        {
+            "train": Work(
+                1,
+                "dither and features of a ready waveform, cut-outs, forward, loss, backward, optimizer",
+                "cutting the batch from 16-bit samples, dither, features, cut-outs, forward, loss, backward, "
+                "optimizer",
+            ),
+            "features": Work(10, "features without dither", "features without dither"),
+            "hear": Work(
+                2, "features, forward, best path, texts", "features, forward, best path with times, texts"
+            ),
+            "greedy": Work(
+                20, "texts of ready log probabilities", "texts, times and scores of ready log probabilities"
+            ),
+        },
+    ),
 }
 
 
 class Stepper:
-    """A child process that does training steps when asked to; what it says on standard error goes to a file.
+    """A child process that works when asked to; what it says on standard error goes to a file.
+
+    Attributes:
+        gave: of each work, what its first time gave.
 
     Raises:
         SystemExit: the child ended; the message is the end of what it said.
     """
 
     def __init__(self, command: list[str], errors: Path) -> None:
-        self.command, self.errors = command, errors
+        self.command, self.errors, self.gave = command, errors, dict[str, dict[str, int | float | str]]()
         with errors.open("w") as file:
             self.child = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True
             )
 
-    def steps(self, count: int) -> list[float]:
-        """Return the milliseconds of each of `count` steps."""
+    def times(self, work: str, count: int) -> list[float]:
+        """Return the milliseconds of each of `count` times of a work."""
         assert self.child.stdin is not None
         assert self.child.stdout is not None
         try:
-            self.child.stdin.write(f"{count}\n")
+            self.child.stdin.write(f"{work} {count}\n")
             self.child.stdin.flush()
         except BrokenPipeError:
             self._fail()
         for line in self.child.stdout:
-            if line.startswith("["):
-                return json.loads(line)
+            if line.startswith("{"):
+                answer = json.loads(line)
+                self.gave.setdefault(work, answer["gave"])
+                return answer["milliseconds"]
         self._fail()
 
     def close(self) -> None:
@@ -73,16 +135,16 @@ class Stepper:
         raise SystemExit(f"{' '.join(self.command)}\n{self.errors.read_text()[-2000:]}")
 
 
-def measure(steppers: dict[str, Stepper], rounds: int, steps: int) -> dict[str, list[float]]:
+def measure(steppers: dict[str, Stepper], work: str, rounds: int, count: int) -> dict[str, list[float]]:
     """Return for each child the median milliseconds of every round; a round before the first warms up."""
     names = list(steppers)
     medians: dict[str, list[float]] = {name: [] for name in names}
     for stepper in steppers.values():
-        stepper.steps(steps)
+        stepper.times(work, count)
     for number in range(rounds):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            medians[name].append(median(steppers[name].steps(steps)))
+            medians[name].append(median(steppers[name].times(work, count)))
     return medians
 
 
@@ -92,86 +154,107 @@ def ratio(theirs: list[float], ours: list[float]) -> tuple[float, float, float]:
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half) if math.isfinite(half) else math.inf
 
 
-def compare(medians: dict[str, list[float]], batch: int) -> list[dict[str, Any]]:
+def compare(steppers: dict[str, Stepper], work: str, medians: dict[str, list[float]]) -> list[dict[str, Any]]:
     """Return one row a child."""
     rows = []
     for name, values in medians.items():
         fast, low, high = ratio(medians["nemo"], values)
-        row = {
-            "name": name,
-            "milliseconds": median(values),
-            "clips_per_second": 1000 * batch / median(values),
-        }
+        row = {"work": work, "name": name, "milliseconds": median(values), "gave": steppers[name].gave[work]}
         rows.append(row | {"ratio": fast, "ratio_interval": [low, high], "rounds": values})
     return rows
 
 
-def show(rows: list[dict[str, Any]], chosen: argparse.Namespace) -> None:
-    """Print the table and what is in each side's step."""
+def show(net: Net, work: str, rows: list[dict[str, Any]], chosen: argparse.Namespace) -> None:
+    """Print a work's table and what is in it on each side."""
     cells = [
         (
             row["name"],
-            round(row["milliseconds"], 1),
-            round(row["clips_per_second"]),
+            row["milliseconds"],
+            1000 * chosen.batch / row["milliseconds"],
             f"{row['ratio']:.2f} [{row['ratio_interval'][0]:.2f}, {row['ratio_interval'][1]:.2f}]",
         )
         for row in rows
     ]
-    title = (
-        f"MatchboxNet-3x1x64, {chosen.batch} clips a step, {chosen.threads} threads, {chosen.rounds} rounds"
-    )
-    columns = ["step of", "ms", "clips/s", "times NeMo's speed [95 %]"]
-    console = Console()
-    console.print(table(title, columns, cells))
-    console.print(f"nemo: {INCLUDED['nemo']}\nours: {INCLUDED['ours']}")
+    title = f"{work}: {net.title}, {chosen.batch} at once, {chosen.threads} threads, {chosen.rounds} rounds"
+    columns = ["side", "ms", "clips/s", "times NeMo's speed [95 %]"]
+    Console(highlight=False).print(table(title, columns, cells))
+    print(f"nemo: {net.works[work].nemo}\nours: {net.works[work].ours}\nat first:")
+    for row in rows:
+        print(f"  {row['name']}:", ", ".join(f"{key} {cell(value)}" for key, value in row["gave"].items()))
+    print()
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; what is left out of it is the network's own."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--nemo-python", help="interpreter of an environment with NeMo")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--net", choices=NETS, default="matchboxnet")
+    parser.add_argument("--works", help="such as train,features; all of the network's where left out")
+    parser.add_argument("--batch", type=int)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=10, help="steps of each child in a round")
+    parser.add_argument("--steps", type=int, help="training steps of each child in a round")
     parser.add_argument(
-        "--pointwise", default="learned,ternary", help="kinds of the blocks' 1x1s that need no settings"
+        "--pointwise",
+        default="learned,ternary",
+        help="kinds of the blocks' 1x1s: ternary,low_rank:rank_ratio=0.25",
     )
     parser.add_argument("--output", type=Path, help="JSON file to write")
     parser.add_argument("--profile", action="store_true", help="print where our step's time goes, and stop")
     chosen = parser.parse_args()
     if not chosen.profile and not chosen.nemo_python:
         parser.error("--nemo-python PATH is needed (or --profile)")
+    net = NETS[chosen.net]
+    chosen.batch, chosen.steps = chosen.batch or net.batch, chosen.steps or net.steps
+    chosen.works = chosen.works.split(",") if chosen.works else list(net.works)
+    if unknown := set(chosen.works) - set(net.works):
+        parser.error(f"--works {','.join(unknown)}: choose of {','.join(net.works)}")
     return chosen
+
+
+def commands(chosen: argparse.Namespace) -> dict[str, list[str]]:
+    """Return the command of every child but NeMo's."""
+    script, sizes = PEER / f"speechsrt_{NETS[chosen.net].script}", [str(chosen.batch), str(chosen.threads)]
+    return {kind: [sys.executable, str(script), *sizes, kind] for kind in chosen.pointwise.split(",")}
+
+
+def results(chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    """Measure and print one work after another; return all rows."""
+    net, rows = NETS[chosen.net], []
+    nemo = [chosen.nemo_python, str(PEER / f"nemo_{net.script}"), str(chosen.batch), str(chosen.threads)]
+    with tempfile.TemporaryDirectory() as folder:
+        steppers = {
+            name: Stepper(command, Path(folder) / name)
+            for name, command in ({"nemo": nemo} | commands(chosen)).items()
+        }
+        for work in chosen.works:
+            count = chosen.steps * net.works[work].often
+            found = compare(steppers, work, measure(steppers, work, chosen.rounds, count))
+            show(net, work, found, chosen)
+            rows += found
+        for stepper in steppers.values():
+            stepper.close()
+    return rows
 
 
 def main() -> None:
     """Measure, print, write."""
     chosen = arguments()
-    kinds, sizes = chosen.pointwise.split(","), [str(chosen.batch), str(chosen.threads)]
-    ours = {kind: [sys.executable, str(PEER / "speechsrt_keyword_step.py"), *sizes, kind] for kind in kinds}
     if chosen.profile:
-        for command in ours.values():
-            subprocess.run([*command, "--profile"], check=True)
+        for command in commands(chosen).values():
+            subprocess.run([*command, "--profile", str(PROFILED_STEPS * chosen.steps)], check=True)
         return
-    commands = {"nemo": [chosen.nemo_python, str(PEER / "nemo_keyword_step.py"), *sizes]} | ours
-    with tempfile.TemporaryDirectory() as folder:
-        steppers = {name: Stepper(command, Path(folder) / name) for name, command in commands.items()}
-        rows = compare(measure(steppers, chosen.rounds, chosen.steps), chosen.batch)
-        for stepper in steppers.values():
-            stepper.close()
-    show(rows, chosen)
+    rows = results(chosen)
     if chosen.output:
-        about = {
-            "batch": chosen.batch,
-            "threads": chosen.threads,
-            "steps": chosen.steps,
-            "torch": torch.__version__,
+        about = {key: getattr(chosen, key) for key in ("net", "batch", "threads", "rounds", "steps")}
+        included = {
+            work: {"nemo": NETS[chosen.net].works[work].nemo, "ours": NETS[chosen.net].works[work].ours}
+            for work in chosen.works
         }
-        text = json.dumps(about | {"included": INCLUDED, "rows": rows}, indent=1)
-        write_atomically(chosen.output, text.encode())
+        about |= {"torch": torch.__version__, "commit": commit(), "included": included, "rows": rows}
+        write_atomically(chosen.output, json.dumps(about, indent=1).encode())
 
 
 if __name__ == "__main__":

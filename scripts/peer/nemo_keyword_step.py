@@ -2,7 +2,7 @@
 
 usage: python nemo_keyword_step.py BATCH THREADS     (driven by scripts/bench_nemo.py)
 
-For every line read from standard input it does that many steps and prints the milliseconds of each as JSON.
+It does what `rounds.serve` is asked for: ``train``.
 """
 
 import sys
@@ -19,13 +19,14 @@ def main(batch: int, threads: int) -> None:
     torch.manual_seed(0)
     front, pad, augment, encode, decode = front_end(), padding(), masks(), encoder(), decoder()
     modules = torch.nn.ModuleList([front, pad, augment, encode, decode]).train()
+    weights = sum(parameter.numel() for parameter in modules.parameters())
     optimizer = Novograd(modules.parameters(), lr=0.05, betas=(0.95, 0.5), weight_decay=0.001)
     loss_function = torch.nn.CrossEntropyLoss()
     waveform = 0.1 * torch.randn(batch, 16000)
     lengths = torch.full((batch,), 16000)
     labels = torch.randint(0, CLASSES, (batch,))
 
-    def step() -> None:
+    def train() -> dict[str, float]:
         features, count = front(input_signal=waveform, length=lengths)
         features, count = pad(input_signal=features, length=count)
         features = augment(input_spec=features, length=count)
@@ -34,8 +35,9 @@ def main(batch: int, threads: int) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        return {"weights": weights, "loss": loss.item()}
 
-    serve(step)
+    serve({"train": train})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """MatchboxNet-3x1x64 out of NeMo's own classes, for the scripts here that run where NeMo is."""
 
-from typing import Any
-
 from nemo.collections.asr.modules import (
     AudioToMFCCPreprocessor,
     ConvASRDecoderClassification,
@@ -9,6 +7,7 @@ from nemo.collections.asr.modules import (
     CropOrPadSpectrogramAugmentation,
     SpectrogramAugmentation,
 )
+from nemo_block import block
 
 CLASSES = 30
 
@@ -34,28 +33,12 @@ def masks() -> SpectrogramAugmentation:
 
 def encoder() -> ConvASREncoder:
     """Cepstra ``(B, 64, T)`` to ``(B, 128, T)``."""
-    layers = [_block(128, 11)]
-    layers += [_block(64, kernel, residual=True) for kernel in (13, 15, 17)]
-    layers += [_block(128, 29, dilation=2), _block(128, 1, separable=False)]
+    layers = [block(128, 11)]
+    layers += [block(64, kernel, residual=True) for kernel in (13, 15, 17)]
+    layers += [block(128, 29, dilation=2), block(128, 1, separable=False)]
     return ConvASREncoder(jasper=layers, activation="relu", feat_in=64, conv_mask=True)
 
 
 def decoder() -> ConvASRDecoderClassification:
     """The mean over all frames, and the classifier."""
     return ConvASRDecoderClassification(feat_in=128, num_classes=CLASSES)
-
-
-def _block(
-    filters: int, kernel: int, dilation: int = 1, residual: bool = False, separable: bool = True
-) -> dict[str, Any]:
-    return {
-        "filters": filters,
-        "repeat": 1,
-        "kernel": [kernel],
-        "stride": [1],
-        "dilation": [dilation],
-        "dropout": 0.0,
-        "residual": residual,
-        "separable": separable,
-        "kernel_size_factor": 1.0,
-    }

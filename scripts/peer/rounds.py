@@ -3,15 +3,22 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 
-def serve(step: Callable[[], object]) -> None:
-    """For every line of standard input do that many steps and print the milliseconds of each as JSON."""
+def serve(works: Mapping[str, Callable[[], Any]]) -> None:
+    """For every line ``WORK TIMES`` of standard input do that work so often, and answer with a line of JSON.
+
+    It holds the ``milliseconds`` of each time and what the first one ``gave``, by which whoever asks can see
+    that both sides do the same.
+    """
     for line in sys.stdin:
-        times = []
-        for _ in range(int(line)):
+        name, times = line.split()
+        work, taken, given = works[name], [], []
+        for _ in range(int(times)):
             began = time.perf_counter()
-            step()
-            times.append(1000 * (time.perf_counter() - began))
-        print(json.dumps(times), flush=True)
+            result = work()
+            taken.append(1000 * (time.perf_counter() - began))
+            given = given or [result]
+        print(json.dumps({"milliseconds": taken, "gave": given[0]}), flush=True)

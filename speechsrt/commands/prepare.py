@@ -30,9 +30,7 @@ def check(config: dict[str, Any]) -> None:
         if corpus.task != "ctc" and any(typed.partition(".")[0] == key for typed in config["typed"]):
             raise UserError(f"{key}: data={corpus.name} holds single words; leave it out")
     if config["ngram_text"] is not None and config["ngram"] is None:
-        raise UserError(
-            "ngram_text: says what a language model is estimated from; add ngram=3 or another order"
-        )
+        raise UserError("ngram_text: a language model needs an order as well; add ngram=3 or the like")
 
 
 def run(config: dict[str, Any]) -> None:

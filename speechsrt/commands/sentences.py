@@ -40,8 +40,14 @@ class Sentences(Task):
     }
 
     def expected(self, config: dict[str, Any], corpus: Corpus, root: Path) -> dict[str, Any]:
-        """Return a vocabulary of the kind chosen; subwords are learned later, from the corpus."""
-        return {"vocabulary": node_before(config)}
+        """Return a vocabulary of the kind chosen; subwords are learned later, from the corpus.
+
+        Raises:
+            UserError: it, or the decoder for it, cannot be built.
+        """
+        node = node_before(config)
+        build(config["decoder"], "decoder", vocabulary=build(node, "text"))
+        return {"vocabulary": node}
 
     def outputs(
         self, config: dict[str, Any], corpus: Corpus, contents: Contents, root: Path

@@ -56,7 +56,7 @@ class BeamDecoder:
     def __init__(
         self,
         vocabulary: Vocabulary,
-        lm: str | Path | None = None,
+        lm: str | None = None,
         lm_weight: float = 2.0,
         word_score: float = 0.0,
         beam_size: int = 100,

@@ -14,9 +14,10 @@ The earlier of these counts more. With chunks of three times the overlap or more
 whole recording
 
 * wherever in each middle half both chunks have the very same best path, at any pace of speech; and
-* wherever both have the same tokens in there, each up to J <= `WINDOW` frames early or late (spaces in a
-  pause as far as they like), and somewhere between two tokens that begin in there lie ``2 * WINDOW + 2 * J``
-  frames of blank with a probability of 0.85 or more: with J = 2 and 20 ms a frame, a pause of 0.16 s.
+* wherever both have the same tokens in there, none but spaces more than ``2 * WINDOW`` frames apart, and
+  between the same two of them the same ``2 * WINDOW`` frames of blank, each with a probability of 0.85 or
+  more. Where a chunk is J frames off at most, a pause of ``2 * WINDOW + 2 * J`` frames gives them: 0.16 s
+  with J = 2 and 20 ms a frame.
 
 What the chunks hear in the outer quarters of an overlap does not matter. With shorter pauses the seam is the
 best guess; it can go wrong where the same token comes three times in a row or two take turns.

@@ -25,13 +25,15 @@ def words_known(path: Path) -> list[str]:
     """Return the words of a language model; ``<s>``, ``</s>`` and other markers in angle brackets are none.
 
     Raises:
-        UserError: there is no such file, or it is neither an ARPA file nor a binary of KenLM's that holds its
-            words.
+        UserError: there is no such file, it cannot be read, or it is neither an ARPA file in UTF-8 nor a
+            binary of KenLM's that holds its words.
     """
     if not path.is_file():
         raise UserError(f"decoder.lm={path}: there is no such file; name an ARPA file or a binary of KenLM's")
     try:
         words = _words(path)
+    except UnicodeDecodeError:
+        raise UserError(f"decoder.lm={path}: its words are not written in UTF-8; convert it") from None
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"decoder.lm={path}: cannot be read ({error}); name another file") from None
     return [word for word in words if not (word.startswith("<") and word.endswith(">"))]
@@ -51,7 +53,7 @@ def _from_binary(path: Path) -> list[str]:
         at = content.rfind(FIRST)
         if at < 0:
             raise UserError(f"decoder.lm={path}: this binary holds no list of its words; name the ARPA file")
-        return content[at:-1].decode(errors="replace").split("\0")
+        return content[at:-1].decode().split("\0")
 
 
 def _from_arpa(file: IO[bytes], path: Path) -> Iterator[str]:
@@ -69,7 +71,7 @@ def _from_arpa(file: IO[bytes], path: Path) -> Iterator[str]:
             return
         fields = line.split()
         if len(fields) > 1:
-            yield fields[1].decode(errors="replace")
+            yield fields[1].decode()
 
 
 def spell(words: Iterable[str], vocabulary: Vocabulary) -> dict[str, list[int]]:

@@ -4,21 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import pytest
 import torch
+from killing import KilledError, kill_at
 
 from speechsrt import config
 from speechsrt.commands import train as command
 from speechsrt.errors import UserError
-from speechsrt.training.checkpoints import Checkpoints
 from speechsrt.training.history import read_history
 
 Train = Callable[..., dict[str, Any]]
-
-
-class KilledError(Exception):
-    pass
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -28,25 +23,6 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 def same(left: Path, right: Path) -> bool:
     a, b = weights(left), weights(right)
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def kill_at(monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int) -> None:
-    """Stop the run behind a batch as a kill would, after its checkpoint has been written."""
-    original = Checkpoints.on_train_batch_end
-
-    def hook(
-        self: Checkpoints,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        b: Any,
-        batch_idx: int,
-    ) -> None:
-        original(self, trainer, pl_module, outputs, b, batch_idx)
-        if (trainer.current_epoch, batch_idx) == (epoch, batch):
-            raise KilledError
-
-    monkeypatch.setattr(Checkpoints, "on_train_batch_end", hook)
 
 
 @pytest.mark.parametrize(

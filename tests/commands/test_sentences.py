@@ -1,0 +1,368 @@
+"""Recognition from the command line, on sentences spelled in tones."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from killing import KilledError, kill_at
+from spelling import TINY_CTC, sentence, spoken, write_spelling
+
+import speechsrt
+from speechsrt import config
+from speechsrt.cli import main
+from speechsrt.commands import evaluate, prepare, train, transcribe
+from speechsrt.errors import UserError
+from speechsrt.export import package
+from speechsrt.models.recogniser import Recogniser
+from speechsrt.training.history import read_history
+
+
+@pytest.fixture(scope="session")
+def spelling(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of 200 utterances of nine speakers."""
+    return write_spelling(tmp_path_factory.mktemp("spelling"), 200)
+
+
+@pytest.fixture(scope="session")
+def recogniser(spelling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a network that has learned to spell."""
+    folder = tmp_path_factory.mktemp("runs") / "spelling"
+    fitted(spelling, folder, "trainer.max_epochs=30")
+    return folder
+
+
+def fitted(manifest: Path, folder: Path, *more: str) -> dict[str, Any]:
+    overrides = [*TINY_CTC, f"data.path={manifest}", f"run_dir={folder}", *more]
+    return train.run(config.load(overrides))
+
+
+def refused(verb: Any, *overrides: str) -> str:
+    with pytest.raises(UserError) as caught:
+        verb.run(config.load(overrides))
+    return str(caught.value)
+
+
+# --- train ---
+
+
+def test_a_small_network_learns_to_spell(recogniser: Path) -> None:
+    metrics = json.loads((recogniser / "metrics.json").read_text())
+    assert metrics["wer"] < 0.1
+    assert metrics["cer"] < 0.05
+
+
+def test_a_run_folder_is_whole(recogniser: Path) -> None:
+    metrics = json.loads((recogniser / "metrics.json").read_text())
+    promised = {
+        "task",
+        "data",
+        "split",
+        "split_hash",
+        "seed",
+        "utterances",
+        "trained_weights",
+        "total_weights",
+    }
+    promised |= {
+        "stored_bits",
+        "multiplications_per_second",
+        "additions_per_second",
+        "train_seconds",
+        "epochs",
+    }
+    assert promised | {"commit", "wer", "cer", "wer_interval", "words"} <= set(metrics)
+    assert metrics["task"] == "ctc"
+    low, high = metrics["wer_interval"]
+    assert 0 <= low <= metrics["wer"] <= high
+    for name in ("config.yaml", "errors.txt", "report.html", "model.safetensors", "checkpoints/last.ckpt"):
+        assert (recogniser / name).stat().st_size > 0
+    model = package.load_recogniser(recogniser)
+    assert metrics["trained_weights"] == sum(p.numel() for p in model.parameters())
+
+
+def test_the_history_tells_error_rates_and_the_best_epoch_is_kept(recogniser: Path) -> None:
+    rows = read_history(recogniser / "metrics.csv")
+    assert list(rows[0]) == ["epoch", "step", "train_loss", "val_loss", "val_wer", "val_cer", "lr", "seconds"]
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"]) / 10
+    best = min(float(row["val_wer"]) for row in rows)
+    again = evaluate.run(
+        config.load([f"checkpoint={recogniser}", "split=validation", f"run_dir={recogniser}-v"])
+    )
+    assert math.isclose(again["wer"], best, abs_tol=1e-6)
+
+
+def test_examples_are_told_while_training(spelling: Path, tmp_path: Path, capsys: Any) -> None:
+    fitted(spelling, tmp_path / "run", "trainer.max_epochs=1")
+    told = capsys.readouterr().err
+    assert re.search(r"said:  [abcd ]+\n  heard: ", told)
+    assert "val_wer" in told
+
+
+def test_subwords_learn_too(spelling: Path, tmp_path: Path) -> None:
+    kept = [f"data_root={tmp_path / 'root'}", "text=bpe", "text.size=12", "trainer.max_epochs=2"]
+    metrics = fitted(spelling, tmp_path / "run", *kept)
+    model = package.load_recogniser(tmp_path / "run")
+    assert len(model.vocabulary.tokens) == 12
+    assert metrics["words"] > 0
+    assert len(list((tmp_path / "root/manifests/manifest").glob("bpe-12-*.txt"))) == 1
+
+
+@pytest.mark.parametrize("held", ["0", "20"])
+def test_a_run_killed_and_resumed_ends_with_the_same_bits(
+    spelling: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    more = ["augment=quartznet", f"hold_hours={held}", "model.dropout=0.1"]
+    fitted(spelling, tmp_path / "whole", "trainer.max_epochs=3", *more)
+    with monkeypatch.context() as patch:
+        kill_at(patch, epoch=1, batch=2)
+        with pytest.raises(KilledError):
+            fitted(spelling, tmp_path / "cut", "trainer.max_epochs=3", "save_minutes=0", *more)
+    train.run(config.load([f"resume={tmp_path / 'cut'}"]))
+    one, other = (read_history(tmp_path / name / "metrics.csv") for name in ("whole", "cut"))
+    for row, same in zip(one, other, strict=True):
+        assert [row[name] for name in ("epoch", "step", "val_loss", "val_wer", "lr")] == [
+            same[name] for name in ("epoch", "step", "val_loss", "val_wer", "lr")
+        ]
+    ours, theirs = (package.read(tmp_path / name).tensors for name in ("whole", "cut"))
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+
+
+def test_init_from_with_another_alphabet_keeps_the_encoder(
+    spelling: Path, recogniser: Path, tmp_path: Path, capsys: Any
+) -> None:
+    more = ["text.characters=' abcdx'", "trainer.max_epochs=0", f"init_from={recogniser}"]
+    fitted(spelling, tmp_path / "run", *more)
+    assert "another vocabulary, so a new last layer; the rest is kept" in capsys.readouterr().err
+    stored, begun = package.read(recogniser).tensors, package.read(tmp_path / "run").tensors
+    for name, tensor in stored.items():
+        if name.startswith("network.head"):
+            assert begun[name].shape != tensor.shape
+        else:
+            assert begun[name].equal(tensor)
+
+
+def test_a_second_fine_tune_ends_better_than_it_began(tmp_path: Path) -> None:
+    """NeMo's users see it collapse (issues 849, 1013, 2082): a fine-tune of a fine-tuned model."""
+    first = write_spelling(tmp_path / "first", 120, seed=1)
+    second = write_spelling(tmp_path / "second", 120, seed=2)
+    fitted(first, tmp_path / "a", "trainer.max_epochs=6")
+    tuned = ["text.characters=' abcd'", "optim.lr=0.02", "trainer.max_epochs=6"]
+    fitted(second, tmp_path / "b", f"init_from={tmp_path / 'a'}", *tuned)
+    before = fitted(second, tmp_path / "c0", f"init_from={tmp_path / 'b'}", *tuned, "trainer.max_epochs=0")
+    after = fitted(second, tmp_path / "c", f"init_from={tmp_path / 'b'}", *tuned)
+    losses = [float(row["val_loss"]) for row in read_history(tmp_path / "c/metrics.csv")]
+    assert losses[-1] < losses[0] or after["cer"] < before["cer"]
+    assert after["cer"] <= before["cer"]
+    assert after["cer"] < 0.5
+
+
+def test_init_from_a_model_for_another_task(spelling: Path, words_folder: Path, recogniser: Path) -> None:
+    message = refused(train, "data=keyword_folder", f"data.root={words_folder}", f"init_from={recogniser}")
+    assert "recognises sentences, but model= is one that spots keywords" in message
+
+
+def test_init_from_takes_the_network_of_the_other_model(
+    spelling: Path, recogniser: Path, tmp_path: Path
+) -> None:
+    own = ["model=quartznet_small", "data=manifest", f"data.path={spelling}", "trainer.max_epochs=0"]
+    train.run(config.load([*own, f"init_from={recogniser}", f"run_dir={tmp_path / 'run'}"]))
+    assert package.load_recogniser(tmp_path / "run").network_node["last"] == 32
+
+
+# --- evaluate ---
+
+
+def test_evaluate_goes_back_to_the_corpus_trained_on(recogniser: Path, tmp_path: Path) -> None:
+    metrics = evaluate.run(config.load([f"checkpoint={recogniser}", f"run_dir={tmp_path / 'again'}"]))
+    stored = json.loads((recogniser / "metrics.json").read_text())
+    assert {**metrics, "commit": 0} == {**stored, "commit": 0}
+    assert (tmp_path / "again/errors.txt").read_text() == (recogniser / "errors.txt").read_text()
+
+
+def test_characters_that_the_vocabulary_lacks_are_told(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "x.wav", spoken("ab cd", rng), 16000)
+    (tmp_path / "m.json").write_text(json.dumps({"audio_filepath": "x.wav", "text": "ab 7 éa 7"}) + "\n")
+    typed = ["data=manifest", "data.path=null", f"data.test_path={tmp_path / 'm.json'}"]
+    evaluate.run(config.load([f"checkpoint={recogniser}", *typed, f"run_dir={tmp_path / 'run'}"]))
+    assert (
+        "lacks 2 characters of the test split, dropped in 3 places: '7' 2, 'é' 1" in capsys.readouterr().err
+    )
+
+
+# --- transcribe ---
+
+
+def lines(capsys: Any) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_transcribe_a_file(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
+    rng = np.random.default_rng(3)
+    soundfile.write(tmp_path / "said.flac", spoken("abc dab c", rng), 16000)
+    transcribe.run(config.load([f"checkpoint={recogniser}", f"input={tmp_path / 'said.flac'}"]))
+    (line,) = lines(capsys)
+    assert line["text"] == "abc dab c"
+    assert [word["word"] for word in line["words"]] == ["abc", "dab", "c"]
+    for word, start in zip(line["words"], (0.0, 0.4, 0.8), strict=True):
+        assert abs(word["start"] - start) < 0.12
+        assert word["start"] < word["end"] <= 0.96
+        assert 0.3 < word["confidence"] <= 1
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2), (16000, 2)])
+def test_other_rates_and_stereo_are_heard(recogniser: Path, tmp_path: Path, rate: int, channels: int) -> None:
+    sound = spoken("ab ca", np.random.default_rng(4), rate)
+    soundfile.write(tmp_path / "said.wav", np.stack([sound] * channels, 1), rate)
+    found = transcribe.run(config.load([f"checkpoint={recogniser}", f"input={tmp_path / 'said.wav'}"]))
+    assert found[0]["text"] == "ab ca"
+
+
+def test_transcribe_a_folder_lists_what_it_cannot_read(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
+    rng = np.random.default_rng(5)
+    for name, text in (("b", "ba"), ("a", "ab")):
+        soundfile.write(tmp_path / f"{name}.wav", spoken(text, rng), 16000)
+    (tmp_path / "empty.flac").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("no sound")
+    transcribe.run(config.load([f"checkpoint={recogniser}", f"input={tmp_path}"]))
+    told = capsys.readouterr()
+    assert [json.loads(line)["text"] for line in told.out.splitlines()] == ["ab", "ba"]
+    assert "2 files left out" in told.err
+    assert "empty.flac: is empty (0 bytes)" in told.err
+
+
+def test_transcribe_a_manifest_with_offsets(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
+    soundfile.write(tmp_path / "x.wav", spoken("ab cd", np.random.default_rng(6)), 16000)
+    records = [{"audio_filepath": "x.wav"}, {"audio_filepath": "x.wav", "offset": 0.3, "duration": 0.2}]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    transcribe.run(config.load([f"checkpoint={recogniser}", f"input={tmp_path / 'm.jsonl'}"]))
+    assert [(line["text"], line.get("offset")) for line in lines(capsys)] == [("ab cd", None), ("cd", 0.3)]
+
+
+def test_long_audio_in_chunks_reads_as_in_one_piece(recogniser: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    text = sentence(rng, 60)
+    model = speechsrt.load(recogniser)
+    assert isinstance(model, Recogniser)
+    sound = spoken(text, rng)
+    whole = model.transcribe(sound, 16000, chunk_seconds=1000)
+    chunked = model.transcribe(sound, 16000, chunk_seconds=6, overlap_seconds=2)
+    assert whole.text == chunked.text
+    assert [word.start for word in whole.words] == pytest.approx(
+        [word.start for word in chunked.words], abs=0.05
+    )
+
+
+def test_mistakes_of_transcribe(recogniser: Path, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.flac").write_bytes(b"")
+    (tmp_path / "m.json").write_text('{"audio_filepath": "x.wav"}\nno json\n')
+    model = f"checkpoint={recogniser}"
+    assert refused(transcribe, f"input={tmp_path}").startswith("checkpoint=: name a run folder")
+    assert refused(transcribe, model).startswith("input=: name a sound file")
+    assert "there is no such file or folder" in refused(transcribe, model, f"input={tmp_path / 'none'}")
+    assert "is empty (0 bytes)" in refused(transcribe, model, f"input={tmp_path / 'empty.flac'}")
+    assert "m.json:2: is not JSON" in refused(transcribe, model, f"input={tmp_path / 'm.json'}")
+    assert "holds no sound that can be read" in refused(transcribe, model, f"input={tmp_path}")
+    assert "a model that spots keywords; name one that recognises sentences" in refused(
+        transcribe, f"checkpoint={trained}", f"input={tmp_path}"
+    )
+    assert "less than half of chunk_seconds" in refused(
+        transcribe, model, f"input={tmp_path}", "overlap_seconds=15"
+    )
+
+
+# --- prepare ---
+
+
+def test_prepare_writes_manifests_subwords_and_a_language_model(
+    spelling: Path, tmp_path: Path, capsys: Any
+) -> None:
+    own = ["data=manifest", f"data.path={spelling}", f"data_root={tmp_path}"]
+    prepare.run(config.load([*own, "text=unigram", "text.size=10", "ngram=2"]))
+    folder = tmp_path / "manifests/manifest"
+    record = json.loads((folder / "train.json").read_text().splitlines()[0])
+    assert set(record) == {"audio_filepath", "duration", "offset", "text", "speaker"}
+    assert (folder / "words-2gram.arpa").read_text().startswith("\\data\\")
+    assert list(folder.glob("unigram-10-*.txt"))
+    assert "10 tokens and the blank" in capsys.readouterr().err
+
+
+def test_prepare_leaves_out_what_ctc_cannot_align(tmp_path: Path, capsys: Any) -> None:
+    manifest = write_spelling(tmp_path / "spelling", 40)
+    records = [json.loads(line) for line in manifest.read_text().splitlines()]
+    for record in records[:9]:  # one of each speaker
+        record["text"] = "abcd " * 30
+    manifest.write_text("".join(json.dumps(record) + "\n" for record in records))
+    own = [
+        "data=manifest",
+        f"data.path={manifest}",
+        f"data_root={tmp_path}",
+        "data.validation=0.01",
+        "data.test=0.01",
+    ]
+    prepare.run(config.load(own))
+    assert "tokens, which need" in (tmp_path / "manifests/manifest/rejected.txt").read_text()
+    told = capsys.readouterr().err
+    assert re.search(r"train: CTC cannot align \d utterances, left out", told)
+    assert re.search(r"test: CTC cannot align \d utterances, kept", told)
+
+
+def test_a_language_model_of_other_text(spelling: Path, tmp_path: Path) -> None:
+    own = ["data=manifest", f"data.path={spelling}", f"data_root={tmp_path}", "ngram=2"]
+    (tmp_path / "text").write_text("103-1240-0000 HELLO THERE\nhello you\n")
+    prepare.run(config.load([*own, f"ngram_text={tmp_path / 'text'}"]))
+    arpa = (tmp_path / "manifests/manifest/words-2gram.arpa").read_text()
+    assert "hello there" in arpa
+    assert "1240" not in arpa
+    assert "No such file" in refused(prepare, *own, f"ngram_text={tmp_path / 'none'}")
+    (tmp_path / "empty").write_text("\n")
+    assert "holds no words" in refused(prepare, *own, f"ngram_text={tmp_path / 'empty'}")
+
+
+# --- mistakes ---
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["batch_size=8"], "batch_size: of no use to a model that recognises sentences; .*batch_seconds="),
+        (["balance=false"], "balance: of no use"),
+        (["data.path=/none.json"], r"/none\.json: no such manifest"),
+        (["text=words"], "text=words: no such option; choose from bpe, characters, unigram"),
+        (["text.characters=aab"], "text.characters"),
+        (["text=bpe", "text.size=3"], r"text\.size=3: the text has \d+ different characters"),
+        (["decoder=beam", "decoder.lm=/none.arpa"], "/none.arpa"),
+        (["model.kernels=[4]"], "has no middle"),
+    ],
+)
+def test_mistakes_of_a_training(spelling: Path, tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        fitted(spelling, tmp_path / "run", f"data_root={tmp_path}", *overrides)
+    assert not (tmp_path / "run").exists()
+
+
+def test_sentences_for_a_keyword_model(spelling: Path) -> None:
+    message = refused(train, "data=manifest", f"data.path={spelling}")
+    assert "not for a model that spots keywords; write model=quartznet_small" in message
+    message = refused(train, "model=quartznet_small")
+    assert "data=synthetic: not for a model that recognises sentences; write model=matchboxnet" in message
+    assert "decoder: of no use to a model that spots keywords" in refused(train, "decoder=greedy")
+    assert "ngram: data=synthetic holds single words" in refused(prepare, "ngram=3")
+    assert "ngram_text: a language model needs an order" in refused(
+        prepare, "data=manifest", f"data.path={spelling}", "ngram_text=x"
+    )
+
+
+def test_from_the_command_line(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["transcribe", f"checkpoint={recogniser}", f"input={tmp_path / 'none.wav'}"])
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "none.wav" in told
