@@ -16,6 +16,7 @@ VERBS = {
     "train": ("fit a model, then score the test split", "any group; run_dir= seed= init_from= resume="),
     "evaluate": ("score a trained model on a split", "checkpoint= data= split= run_dir="),
     "transcribe": ("speech to text: one JSON object an utterance", "checkpoint= input= decoder="),
+    "import_nemo": ("a .nemo file into our package", "input= output="),
     "benchmark": ("size and speed of a model here", "checkpoint= or model= pointwise= data=; run_dir="),
 }
 MISPLACED = {
@@ -23,6 +24,8 @@ MISPLACED = {
     ("train", "split"): "it scores the test split; evaluate scores any",
     ("evaluate", "init_from"): "write checkpoint=",
     ("evaluate", "resume"): "write checkpoint=",
+    ("import_nemo", "checkpoint"): "write input=",
+    ("import_nemo", "run_dir"): "write output=",
 }
 """Keys that a verb would pass over in silence, though who types them expects something."""
 
@@ -74,7 +77,7 @@ def dispatch(typed: list[str]) -> None:
 
 def usage() -> str:
     """Return the text of ``speechsrt --help``."""
-    lines = [f"  {verb:<10} {what}" for verb, (what, _) in VERBS.items()]
+    lines = [f"  {verb:<11} {what}" for verb, (what, _) in VERBS.items()]
     return "\n".join(
         [
             "usage: speechsrt VERB [group=option ...] [key=value ...]",

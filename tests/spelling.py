@@ -1,4 +1,4 @@
-"""A small corpus of sentences spelled in tones, one a letter, and a network small enough to learn them."""
+"""Small corpora of sentences spelled in tones, one a letter, and a network small enough to learn them."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,8 @@ import soundfile
 
 LETTERS = {"a": 400.0, "b": 900.0, "c": 1700.0, "d": 3000.0}
 LETTER_SECONDS = 0.1
-TINY_CTC = [
-    "model=quartznet_small",
-    "data=manifest",
-    "trainer.max_epochs=3",
+TINY_NET = [
     "batch_seconds=20",
-    "optim.lr=0.05",
-    "schedule.warmup_steps=10",
-    "augment=none",
     "model.channels=[16]",
     "model.kernels=[11]",
     "model.sub_blocks=1",
@@ -25,6 +19,26 @@ TINY_CTC = [
     "model.wide_kernel=11",
     "model.last=32",
 ]
+TINY_CTC = [
+    "model=quartznet_small",
+    "data=manifest",
+    "trainer.max_epochs=3",
+    "optim.lr=0.05",
+    "schedule.warmup_steps=10",
+    "augment=none",
+    *TINY_NET,
+]
+WORDS = "the wind and the sea are heard at dawn on a raised road where he who rows has less to say".split()
+PARTS = {
+    "train-clean-100": (103, 1034),
+    "train-clean-360": (14, 16),
+    "train-other-500": (20, 25),
+    "dev-clean": (84, 652, 1272),
+    "dev-other": (116, 700),
+    "test-clean": (61, 1089),
+    "test-other": (367, 533),
+}
+"""Parts of LibriSpeech with some of their speakers; those that ``librispeech_mini`` validates by are there."""
 
 
 def spoken(text: str, rng: np.random.Generator, sample_rate: int = 16000) -> np.ndarray:
@@ -62,3 +76,18 @@ def write_spelling(root: Path, count: int = 90, speakers: int = 9, seed: int = 0
     manifest = root / "all.json"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return manifest
+
+
+def write_librispeech(data_root: Path, utterances: int = 3) -> None:
+    """Write a few short utterances a speaker into every part of a LibriSpeech."""
+    rng = np.random.default_rng(0)
+    for part, speakers in PARTS.items():
+        for speaker in speakers:
+            chapter = data_root / "LibriSpeech" / part / str(speaker) / "7"
+            chapter.mkdir(parents=True)
+            lines = []
+            for number in range(utterances):
+                name, text = f"{speaker}-7-{number:04d}", " ".join(rng.choice(WORDS, 3 + number))
+                soundfile.write(chapter / f"{name}.flac", spoken(text, rng), 16000)
+                lines.append(f"{name} {text.upper()}\n")
+            (chapter / f"{speaker}-7.trans.txt").write_text("".join(lines))

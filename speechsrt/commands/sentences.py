@@ -1,5 +1,6 @@
 """Recognition of sentences, as the verbs see it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +20,7 @@ from speechsrt.loading.bucketed import BucketedLoader
 from speechsrt.loading.utterances import Utterances
 from speechsrt.models.model import SpeechModel
 from speechsrt.models.recogniser import Recogniser
+from speechsrt.reports.files import write_atomically
 from speechsrt.reports.tables import percent
 from speechsrt.reports.words import words_report
 from speechsrt.scoring.words import WordScore
@@ -129,7 +131,12 @@ class Sentences(Task):
         layers: list[dict[str, Any]],
         settings: str,
     ) -> None:
-        """Write ``report.html`` and ``errors.txt``."""
+        """Write ``report.html``, ``errors.txt``, and ``transcripts.jsonl`` for programs."""
+        rows = zip(score.names, score.references, score.hypotheses, strict=True)
+        texts = [
+            json.dumps({"file": f, "said": s, "heard": h}, ensure_ascii=False) + "\n" for f, s, h in rows
+        ]
+        write_atomically(folder / "transcripts.jsonl", "".join(texts).encode())
         words_report(folder / "report.html", metrics, score, history, layers, settings)
 
     def summary(self, metrics: dict[str, Any]) -> list[tuple[str, str]]:

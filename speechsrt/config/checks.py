@@ -33,6 +33,7 @@ KINDS: dict[str, Any] = {
     "ngram_text": str | None,
     "input": str | None,
     "output": str | None,
+    "rounding": Literal["floor", "floor_plus_one", "ceil"] | None,
     "chunk_seconds": float,
     "overlap_seconds": float,
 }

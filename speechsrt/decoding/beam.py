@@ -1,7 +1,7 @@
 """Beam search over words and a language model: what is likely to have been said, not only to have been heard.
 
 The search is Flashlight's (J. Kahn and others, ICML 2022) with KenLM inside, both in the package
-flashlight-text. With a language model its words are the lexicon, a tree of their spellings, and what counts is
+flashlight-text. With a language model, its words are the lexicon, a tree of spellings, and what counts is
 
     log P(best alignment | sound) + lm_weight * log10 P(words) + word_score * number of words
 

@@ -1,4 +1,4 @@
-"""Long recordings in overlapping chunks, whose log probabilities are joined so that no word is lost or doubled.
+"""Long recordings in overlapping chunks, joined again so that no word is lost or doubled.
 
 Near the ends of a chunk the model lacks context, and two chunks that hear the same sound may place a token a
 frame or two apart. So the seam between two chunks, the frame from which on the later one is believed, lies in
@@ -92,7 +92,7 @@ def join(parts: Sequence[Tensor], starts: Sequence[int], vocabulary: Vocabulary)
 
 
 def _seam(left: Tensor, right: Tensor, quiet: list[int]) -> int:
-    """Return the frame, 0 to O, at which to go over from one view ``(O, classes)`` of an overlap to the other."""
+    """Return the frame, 0 to O, at which one view ``(O, classes)`` of an overlap gives way to the other."""
     frames = len(left)
     margin = frames // 4
     if frames - 2 * margin < 2 * WINDOW:

@@ -1,4 +1,4 @@
-"""What was heard: tokens with their frames and probabilities, and the words they make up with times in seconds.
+"""What was heard: tokens with their frames and probabilities, and the words they make up, in seconds.
 
 A *path* names one class a frame. CTC reads it by taking every run of one class as one token and leaving out
 the blank (A. Graves and others, ICML 2006): `collapse` does so for a whole batch at once, whoever found the

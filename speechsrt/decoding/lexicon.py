@@ -1,8 +1,8 @@
-"""The words that a language model knows, and how a model's tokens spell them.
+r"""The words that a language model knows, and how a recogniser's tokens spell them.
 
-An ARPA file (plain or gzipped) begins with ``\\data\\`` and lists its words, one a line, under ``\\1-grams:``. A
-binary file of KenLM's ends with its words, each followed by a zero byte, ``<unk>`` the first (K. Heafield,
-WMT 2011; ``lm/vocab.cc`` of its source).
+An ARPA file, gzipped or not, begins with ``\data\`` and lists its words, one a line, under ``\1-grams:``. A
+binary of KenLM's (K. Heafield, WMT 2011) ends with its words, each followed by a zero byte, ``<unk>`` first:
+``lm/vocab.cc`` of its source.
 """
 
 import gzip
@@ -10,7 +10,6 @@ import mmap
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
 
 from speechsrt.errors import UserError
 from speechsrt.text.normalise import normalise
@@ -44,7 +43,8 @@ def _words(path: Path) -> list[str]:
         start = file.read(len(KENLM))
     if start == KENLM:
         return _from_binary(path)
-    with gzip.open(path) if start.startswith(GZIP) else path.open("rb") as file:
+    opened = gzip.open if start.startswith(GZIP) else open
+    with opened(path, "rb") as file:
         return list(_from_arpa(file, path))
 
 
@@ -56,8 +56,8 @@ def _from_binary(path: Path) -> list[str]:
         return content[at:-1].decode().split("\0")
 
 
-def _from_arpa(file: IO[bytes], path: Path) -> Iterator[str]:
-    lines = (line.strip() for line in file)
+def _from_arpa(lines: Iterable[bytes], path: Path) -> Iterator[str]:
+    lines = (line.strip() for line in lines)
     if next(filter(None, lines), b"") != b"\\data\\":
         raise UserError(
             f"decoder.lm={path}: is neither an ARPA file (it does not begin with \\data\\) nor a binary of "
@@ -75,7 +75,7 @@ def _from_arpa(file: IO[bytes], path: Path) -> Iterator[str]:
 
 
 def spell(words: Iterable[str], vocabulary: Vocabulary) -> dict[str, list[int]]:
-    """Return the tokens of every word as the toolkit writes it (`normalise`); unspellable words are left out."""
+    """Return the tokens of every word as `normalise` writes it; what cannot be spelled is left out."""
     spellings = {}
     for word in words:
         text = normalise(word)

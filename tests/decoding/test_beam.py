@@ -58,7 +58,7 @@ def write_arpa(path: Path, words: dict[str, tuple[float, float]], pairs: dict[tu
 
 
 def log10_of(words: Sequence[str]) -> float:
-    """What the model of `LETTER_WORDS` and `LETTER_PAIRS` says of a sentence, by the definition of ARPA files."""
+    """What the model of `LETTER_WORDS` and `LETTER_PAIRS` says of a sentence, by ARPA's definition."""
     singles = LETTER_WORDS | {"<s>": (-99.0, -0.1), "</s>": (-0.5, 0.0)}
     pairs = itertools.pairwise(["<s>", *words, "</s>"])
     return sum(LETTER_PAIRS.get(pair, singles[pair[0]][1] + singles[pair[1]][0]) for pair in pairs)

@@ -76,7 +76,7 @@ def heard(path: np.ndarray, start: int, stop: int, garbage: int, rng: np.random.
 
 
 def settled(left: np.ndarray, right: np.ndarray) -> bool:
-    """Whether two views of an overlap are blank together for long enough between tokens begun in its middle."""
+    """Whether two views of an overlap are blank together for a while between tokens begun in its middle."""
     quarter = len(left) // 4
     ways = [path[quarter : len(path) - quarter] for path in (left, right)]
     for seam in range(WINDOW, len(ways[0]) - WINDOW + 1):
@@ -131,10 +131,12 @@ def test_at_any_pace_where_chunks_agree(seed: int, frames: int, overlap: int, da
 
 
 @settings(deadline=None, max_examples=60)
-@given(seed=st.integers(0, 10**9), frames=st.integers(0, 300), lasts=st.integers(3, 5))
-def test_speech_without_pauses_is_joined_between_tokens(seed: int, frames: int, lasts: int):
+@given(seed=st.integers(0, 10**9), frames=st.integers(0, 300), lasts=st.integers(2, 4))
+@pytest.mark.parametrize("text", ["abc", "aab"])
+def test_speech_without_pauses_is_joined_between_tokens(text: str, seed: int, frames: int, lasts: int):
     rng = np.random.default_rng(seed)
-    runs = [(1 + at // lasts % 3, at, at + lasts) for at in range(2, frames - lasts, lasts)]
+    said = zip(range(0, frames - lasts, lasts + 1), LETTERS.encode(text * frames), strict=False)
+    runs = [(token, at, at + lasts) for at, token in said]
     places = spans(frames, CHUNK // 2, OVERLAP // 2)
     chunks = []
     for place in places:
@@ -165,7 +167,7 @@ def test_any_chunks_give_every_frame_once(seed: int, parts: list[tuple[int, int]
 
 
 def joined_views(left: str, right: str) -> tuple[str, int]:
-    """Join two views of one overlap, written frame by frame with ``_`` for the blank: the text and the seam."""
+    """Join two views of an overlap, a letter a frame, ``_`` for the blank; return the text and the seam."""
     rng = np.random.default_rng(0)
     paths = [
         np.array([BLANK if c == "_" else LETTERS.tokens.index(c) for c in text]) for text in (left, right)
@@ -198,9 +200,26 @@ def test_a_long_pause_wins_over_a_near_one():
     assert joined_views(text, text)[1] == 17 - WINDOW
 
 
+def test_seams_do_not_cross():
+    """Chunks that overlap almost wholly; the later two pause together before the earlier two do."""
+    rng = np.random.default_rng(0)
+    paths = [np.array(LETTERS.encode(text * 20)) for text in ("ab", "cc", "ab")]
+    for path, pauses in zip(paths, [[25], [24, 13], [12]], strict=True):
+        for pause in pauses:
+            path[pause : pause + 6] = BLANK
+    chunks = [posteriors(path, rng) for path in paths]
+    assert join(chunks, [0, 1, 2], LETTERS).shape == (42, 5)
+
+
 def test_a_token_is_not_cut_in_two():
     left, right = "_" * 12 + "aaaaaaaa____bbbbbbbb" + "_" * 8, "_" * 8 + "aaaaaaaa____bbbbbbbb" + "_" * 12
     assert joined_views(left, right)[0] == "ab"
+
+
+def test_a_letter_said_twice_stays_two():
+    before, after = "ab" * 8 + "a", "ab" * 9
+    text, _ = joined_views(before + "c_c__" + after, before + "__c_c" + after)
+    assert text == before + "cc" + after
 
 
 def test_without_any_agreement_it_still_joins():
