@@ -31,7 +31,8 @@ from speechsrt.reports.tables import cell, table
 from speechsrt.scoring.intervals import mean_interval
 
 PEER = Path(__file__).parent / "peer"
-PROFILED_STEPS = 2
+PROFILED_ROUNDS = 2
+WARM_UP = 4  # steps until no memory is new
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,11 @@ class Stepper:
 
 
 def measure(steppers: dict[str, Stepper], work: str, rounds: int, count: int) -> dict[str, list[float]]:
-    """Return for each child the median milliseconds of every round; a round before the first warms up."""
+    """Return for each child the median milliseconds of every round; what comes before them warms up."""
     names = list(steppers)
     medians: dict[str, list[float]] = {name: [] for name in names}
     for stepper in steppers.values():
-        stepper.times(work, count)
+        stepper.times(work, max(WARM_UP, count))
     for number in range(rounds):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
@@ -154,12 +155,15 @@ def ratio(theirs: list[float], ours: list[float]) -> tuple[float, float, float]:
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half) if math.isfinite(half) else math.inf
 
 
-def compare(steppers: dict[str, Stepper], work: str, medians: dict[str, list[float]]) -> list[dict[str, Any]]:
+def compare(
+    steppers: dict[str, Stepper], work: str, medians: dict[str, list[float]], batch: int
+) -> list[dict[str, Any]]:
     """Return one row a child."""
     rows = []
     for name, values in medians.items():
         fast, low, high = ratio(medians["nemo"], values)
-        row = {"work": work, "name": name, "milliseconds": median(values), "gave": steppers[name].gave[work]}
+        row = {"work": work, "name": name, "gave": steppers[name].gave[work], "milliseconds": median(values)}
+        row |= {"clips_per_second": 1000 * batch / median(values)}
         rows.append(row | {"ratio": fast, "ratio_interval": [low, high], "rounds": values})
     return rows
 
@@ -169,8 +173,8 @@ def show(net: Net, work: str, rows: list[dict[str, Any]], chosen: argparse.Names
     cells = [
         (
             row["name"],
-            row["milliseconds"],
-            1000 * chosen.batch / row["milliseconds"],
+            digits(row["milliseconds"]),
+            digits(row["clips_per_second"]),
             f"{row['ratio']:.2f} [{row['ratio_interval'][0]:.2f}, {row['ratio_interval'][1]:.2f}]",
         )
         for row in rows
@@ -182,6 +186,11 @@ def show(net: Net, work: str, rows: list[dict[str, Any]], chosen: argparse.Names
     for row in rows:
         print(f"  {row['name']}:", ", ".join(f"{key} {cell(value)}" for key, value in row["gave"].items()))
     print()
+
+
+def digits(value: float) -> str:
+    """Return a number to three places, a large one without any."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3f}"
 
 
 def arguments() -> argparse.Namespace:
@@ -210,7 +219,7 @@ def arguments() -> argparse.Namespace:
     chosen.batch, chosen.steps = chosen.batch or net.batch, chosen.steps or net.steps
     chosen.works = chosen.works.split(",") if chosen.works else list(net.works)
     if unknown := set(chosen.works) - set(net.works):
-        parser.error(f"--works {','.join(unknown)}: choose of {','.join(net.works)}")
+        parser.error(f"--works {','.join(sorted(unknown))}: choose of {','.join(net.works)}")
     return chosen
 
 
@@ -231,7 +240,7 @@ def results(chosen: argparse.Namespace) -> list[dict[str, Any]]:
         }
         for work in chosen.works:
             count = chosen.steps * net.works[work].often
-            found = compare(steppers, work, measure(steppers, work, chosen.rounds, count))
+            found = compare(steppers, work, measure(steppers, work, chosen.rounds, count), chosen.batch)
             show(net, work, found, chosen)
             rows += found
         for stepper in steppers.values():
@@ -244,7 +253,7 @@ def main() -> None:
     chosen = arguments()
     if chosen.profile:
         for command in commands(chosen).values():
-            subprocess.run([*command, "--profile", str(PROFILED_STEPS * chosen.steps)], check=True)
+            subprocess.run([*command, "--profile", str(PROFILED_ROUNDS * chosen.steps)], check=True)
         return
     rows = results(chosen)
     if chosen.output:

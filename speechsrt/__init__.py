@@ -1,7 +1,7 @@
 """speechsrt: speech training with interchangeable 1x1 layers.
 
-``speechsrt.load(path)`` is all an application needs: a keyword model has ``.predict(waveform, sample_rate)``, a
-recogniser ``.transcribe(waveform, sample_rate)``.
+``speechsrt.load(path)`` is all an application needs: a keyword model has ``.predict(waveform, sample_rate)``,
+a recogniser ``.transcribe(waveform, sample_rate)``.
 """
 
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ __all__ = ["__version__", "load"]
 
 
 def load(path: "str | Path") -> "KeywordModel | Recogniser":
-    """Return the model of a run folder, a ``model.safetensors`` or a ``.ckpt``, ready to predict or transcribe.
+    """Return the model of a run folder, a ``model.safetensors`` or a ``.ckpt``, ready for use.
 
     Raises:
         speechsrt.errors.UserError: there is no such file, or it is not one of ours.

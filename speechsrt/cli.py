@@ -22,12 +22,23 @@ VERBS = {
 MISPLACED = {
     ("train", "checkpoint"): "write init_from= to begin with its weights, resume= to go on with its run",
     ("train", "split"): "it scores the test split; evaluate scores any",
+    ("transcribe", "data"): "write input=, a file, a folder or a manifest",
+    ("transcribe", "run_dir"): "it writes to stdout",
     ("evaluate", "init_from"): "write checkpoint=",
     ("evaluate", "resume"): "write checkpoint=",
     ("import_nemo", "checkpoint"): "write input=",
     ("import_nemo", "run_dir"): "write output=",
 }
 """Keys that a verb would pass over in silence, though who types them expects something."""
+ONLY = {
+    "ngram": ("prepare",),
+    "ngram_text": ("prepare",),
+    "input": ("transcribe", "import_nemo"),
+    "output": ("import_nemo",),
+    "chunk_seconds": ("transcribe",),
+    "overlap_seconds": ("transcribe",),
+}
+"""Keys of a few verbs, of no use to any other."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,6 +130,8 @@ def load(verb: str, overrides: Sequence[str]) -> dict[str, Any]:
     for key in loaded["typed"]:
         if (verb, key) in MISPLACED:
             raise UserError(f"{key}: {verb} does not use it; {MISPLACED[verb, key]}")
+        if verb not in ONLY.get(key, (verb,)):
+            raise UserError(f"{key}: {verb} does not use it; it goes with {' and '.join(ONLY[key])}")
     return loaded
 
 

@@ -28,7 +28,7 @@ TINY_CTC = [
     "augment=none",
     *TINY_NET,
 ]
-WORDS = "the wind and the sea are heard at dawn on a raised road where he who rows has less to say".split()
+SAYING = "the wind and the sea are heard at dawn on a raised road where he who rows has less to say"
 PARTS = {
     "train-clean-100": (103, 1034),
     "train-clean-360": (14, 16),
@@ -38,7 +38,7 @@ PARTS = {
     "test-clean": (61, 1089),
     "test-other": (367, 533),
 }
-"""Parts of LibriSpeech with some of their speakers; those that ``librispeech_mini`` validates by are there."""
+"""Parts of LibriSpeech with some speakers, among them those that ``librispeech_mini`` holds out."""
 
 
 def spoken(text: str, rng: np.random.Generator, sample_rate: int = 16000) -> np.ndarray:
@@ -54,6 +54,11 @@ def spoken(text: str, rng: np.random.Generator, sample_rate: int = 16000) -> np.
 def sentence(rng: np.random.Generator, words: int) -> str:
     """Return words of one to four letters."""
     return " ".join("".join(rng.choice(list(LETTERS), rng.integers(1, 5))) for _ in range(words))
+
+
+def saying(rng: np.random.Generator, words: int) -> str:
+    """Return English words."""
+    return " ".join(rng.choice(SAYING.split(), words))
 
 
 def write_spelling(root: Path, count: int = 90, speakers: int = 9, seed: int = 0) -> Path:
@@ -87,7 +92,7 @@ def write_librispeech(data_root: Path, utterances: int = 3) -> None:
             chapter.mkdir(parents=True)
             lines = []
             for number in range(utterances):
-                name, text = f"{speaker}-7-{number:04d}", " ".join(rng.choice(WORDS, 3 + number))
+                name, text = f"{speaker}-7-{number:04d}", saying(rng, 3 + number)
                 soundfile.write(chapter / f"{name}.flac", spoken(text, rng), 16000)
                 lines.append(f"{name} {text.upper()}\n")
             (chapter / f"{speaker}-7.trans.txt").write_text("".join(lines))

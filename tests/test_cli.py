@@ -67,9 +67,19 @@ def test_an_unknown_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "speechsrt: trian: no such verb; did you mean train?\n"
 
 
+@pytest.mark.parametrize("key", cli.ONLY)
+def test_keys_of_other_verbs(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    value = "3" if key.endswith(("ngram", "seconds")) else "x"
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["benchmark", f"{key}={value}"])
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert f"{key}: benchmark does not use it; it goes with {cli.ONLY[key][0]}" in told
+
+
 @pytest.mark.parametrize(("verb", "key"), cli.MISPLACED)
 def test_a_key_that_a_verb_would_pass_over(verb: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
-    typed = "resume=false" if key == "resume" else f"{key}=x"
+    typed = f"{key}={ {'resume': 'false', 'data': 'manifest'}.get(key, 'x') }".replace(" ", "")
     assert code_of(verb, typed) == 2
     assert f"{key}: {verb} does not use it" in capsys.readouterr().err
 

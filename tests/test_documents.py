@@ -3,30 +3,44 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from omegaconf import OmegaConf
+from spelling import TINY_NET, saying, spoken, write_librispeech, write_spelling
 
 from speechsrt import config
+from speechsrt.build import build
 from speechsrt.cli import main
+from speechsrt.commands import benchmark
+from speechsrt.pointwise.placement import assemble
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
     "README.md",
-    *(f"docs/{page}.md" for page in ("quickstart", "training", "pointwise", "results", "corpora")),
+    *(
+        f"docs/{page}.md"
+        for page in ("quickstart", "training", "pointwise", "recognition", "results", "corpora")
+    ),
 ]
 SHRINK = ["trainer.max_epochs=1", "batch_size=16", "model.channels=16", "model.wide=32"]
 SYNTHETIC = ["data.words=[yes,no]", "data.clips_per_word=4", "data.held_out_clips_per_word=2"]
+SENTENCES = ("model=quartznet", "experiment=mini", "init_from=")
+FEW_TOKENS = ["text.size=24"]
+
+
+def blocks(page: str, language: str = r"\w*") -> list[str]:
+    """Return the code blocks of a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def commands(page: str) -> list[list[str]]:
     """Return the speechsrt commands of a page's code blocks, as a shell would split them."""
-    blocks = re.findall(
-        r"^```\w*\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    lines = "".join(blocks(page)).replace("\\\n", " ").splitlines()
     return [
         shlex.split(line, comments=True)[1:]
         for line in lines
@@ -76,24 +90,46 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for word in ("lights on", "lights off"):
             for number in range(5):
                 write_clip(tmp_path / folder / word / f"{number}.wav", rng)
+    write_clip(tmp_path / "clip.wav", rng)
+    write_sentences(tmp_path, rng)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPEECHSRT_DATA", str(tmp_path / "DATA"))
+    monkeypatch.setattr(benchmark, "BATCH_SIZES", (1,))
+    monkeypatch.setattr(benchmark, "SECONDS_A_SIZE", 0.0)
     return tmp_path
+
+
+def write_sentences(folder: Path, rng: np.random.Generator) -> None:
+    """Write a LibriSpeech below ``DATA``, own recordings with their manifests, and a text."""
+    write_librispeech(folder / "DATA")
+    manifest = write_spelling(folder, 24).read_text()
+    for name in ("mine", "theirs", "talks"):
+        (folder / f"{name}.json").write_text(manifest)
+    (folder / "talks").mkdir()
+    for place in ("talk.flac", "talks/monday.flac"):
+        soundfile.write(folder / place, spoken(saying(rng, 12), rng), 16000)
+    (folder / "books.txt").write_text("".join(f"{saying(rng, 6)}\n" for _ in range(20)))
 
 
 def shrunk(command: list[str]) -> list[str]:
     """Return a command with few epochs and small nets; what it says itself about them is left out."""
     verb, rest = command[0], [word for word in command[1:] if not word.startswith("trainer.m")]
-    chosen = next((word.partition("=")[2] for word in rest if word.startswith("data=")), "")
-    plain = not chosen and not any(
-        word.startswith(("experiment=", "checkpoint=", "resume=", "data.root")) for word in rest
-    )
-    if verb != "train" or any(word.startswith(("resume=", "--help")) for word in rest):
-        return command if not (verb == "prepare" and plain) else [*command, *SYNTHETIC]
-    if not plain and chosen != "synthetic":
+    few = FEW_TOKENS if {"text=bpe", "text=unigram"} & set(rest) else []
+    if verb == "prepare":
+        return [*command, *few, *(() if said(rest, "data=") else SYNTHETIC)]
+    if verb != "train" or said(rest, "resume=", "--help"):
+        return command
+    if said(rest, *SENTENCES):
+        small = TINY_NET[:1] if said(rest, "init_from=") else TINY_NET
+        return [verb, *rest, SHRINK[0], *small, *few]
+    if said(rest, "data=", "experiment=", "data.root") and "data=synthetic" not in rest:
         return [verb, *rest, *SHRINK]
-    spoken = SYNTHETIC[1:] if any(word.startswith("data.words") for word in rest) else SYNTHETIC
-    return [verb, *rest, *SHRINK, *spoken]
+    return [verb, *rest, *SHRINK, *(SYNTHETIC[1:] if said(rest, "data.words") else SYNTHETIC)]
+
+
+def said(words: list[str], *beginnings: str) -> bool:
+    """Say whether a word begins with one of these."""
+    return any(word.startswith(beginnings) for word in words)
 
 
 @pytest.mark.slow
@@ -107,8 +143,28 @@ def test_the_commands_of_a_page_run(page: str, stand_ins: Path) -> None:
             main(["train", "data=keyword_folder", "data.root=my words", "run_dir=runs/mine", *SHRINK])
         main(shrunk(command))
         trained = True
+    names: dict[str, Any] = {"waveform": np.zeros(16000, np.float32), "sample_rate": 16000}
+    for block in blocks(page, "python"):
+        if "speechsrt" in block:
+            exec(block, names)
 
 
 @pytest.mark.parametrize("name", config.options("experiment"))
 def test_every_experiment_composes(name: str) -> None:
     assert config.load([f"experiment={name}"])["data"]["name"]
+
+
+def test_the_sizes_of_the_models() -> None:
+    text = (ROOT / "docs/recognition.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(model=quartznet.+?)` \|.+? \|.+? \| ([\d,]+) \|", text, re.MULTILINE)
+    assert len(rows) == 8
+    for overrides, trained in rows:
+        settings = config.load(shlex.split(overrides))
+        node = settings["model"]
+        with torch.device("meta"):
+            found = assemble(
+                lambda make, node=node: build(node, "model", make=make, features=64, classes=29),
+                config.rules(settings),
+            )
+        weights = sum(p.numel() for p in found.network.parameters() if p.requires_grad)
+        assert f"{weights:,}" == trained, overrides

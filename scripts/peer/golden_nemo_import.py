@@ -3,7 +3,7 @@
 usage: python scripts/peer/golden_nemo_import.py tests/golden      (in an environment with NeMo)
        python scripts/peer/golden_nemo_import.py --full            (and with the packages of speechsrt)
 
-The first writes ``nemo_quartznet.nemo`` and ``nemo_matchboxnet.nemo``, two narrow networks of the usual layout
+The first writes ``nemo_quartznet.nemo`` and ``nemo_matchboxnet.nemo``, narrow networks of the usual layout
 with random weights, and ``nemo_import.npz``: waveforms, NeMo's features and frame counts, and the networks'
 outputs. The second stores nothing: it builds QuartzNet-5x5 and -15x5 and MatchboxNet-3x1x64 in full, imports
 each from the file that NeMo writes, and prints how far the two sides are apart.
@@ -53,17 +53,18 @@ def main(typed: str) -> None:
 
 @torch.no_grad()
 def settled(model: ASRModel, sound: Tensor) -> ASRModel:
-    """Give normalisations and the last layer's bias values of their own, outputs of a usual size, and eval mode.
+    """Return the model for evaluation, its normalisations and the last layer's bias with values of their own.
 
-    The running statistics become those of the sound, each then moved by a random part of itself.
+    The running statistics become those of the sound, each then moved by a random part of itself: so outputs
+    are of a usual size, and a mistake in loading any of the numbers would show.
     """
+    model.eval()  # or NeMo would add dither to the sound, where it lies
     unusual(model.encoder)
     unusual(model.decoder)
     norms = [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm1d)]
     for norm in norms:
-        norm.momentum = 1.0
+        norm.train().momentum = 1.0
     forward = classified if isinstance(model, EncDecClassificationModel) else recognised
-    model.encoder.train()
     forward(model, sound)
     for norm in norms:
         norm.momentum = 0.1

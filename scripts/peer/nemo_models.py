@@ -1,4 +1,4 @@
-"""Whole models of NeMo, made of configurations like those it publishes, for scripts that run where NeMo is."""
+"""Whole models of NeMo, of configurations like those it publishes, for scripts that run where NeMo is."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ def quartznet(
     **more: Any,
 ) -> EncDecCTCModel:
     """A QuartzNet; ``more`` goes into its configuration as it is (``train_ds``, for one)."""
-    shapes = zip(channels, KERNELS, strict=True)
-    groups = [[block(*shape, repeat=sub_blocks, residual=True)] * repeat for shape in shapes]
-    layers = [block(first, 33, stride=2), *sum(groups, [])]
+    layers = [block(first, 33, stride=2)]
+    for shape in zip(channels, KERNELS, strict=True):
+        layers += [block(*shape, repeat=sub_blocks, residual=True)] * repeat
     layers += [block(wide, 87, dilation=2), block(last, 1, separable=False)]
     front = {
         "_target_": f"{MODULES}.AudioToMelSpectrogramPreprocessor",

@@ -1,6 +1,7 @@
 """A training step of this project as ``speechsrt train`` does it, for the steps of either network here."""
 
 import argparse
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -70,6 +71,7 @@ def arguments(description: str | None) -> argparse.Namespace:
     parser.add_argument("kind", help="of the 1x1s, such as ternary or low_rank:rank_ratio=0.25")
     parser.add_argument("--profile", type=int, metavar="STEPS", help="print where the time goes, and stop")
     chosen = parser.parse_args()
+    warnings.filterwarnings("ignore", "You are trying to `self.log")  # there is no trainer, on purpose
     keep_freed_memory()
     torch.set_num_threads(chosen.threads)
     torch.manual_seed(0)

@@ -22,6 +22,8 @@ from speechsrt.reports.files import write_atomically
 from speechsrt.reports.tables import short, table
 
 BATCH_SIZES = (1, 8, 32, 128)
+LARGEST_SECONDS = 320.0
+"""No batch that is timed holds more sound."""
 SECONDS_A_SIZE = 2.0
 
 
@@ -39,7 +41,8 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     model, device, folder = _model(config), device_of(config), folder_of(config)
     start(config, folder)
     layers = costs_of(model)
-    milliseconds = {str(size): time_forward(model.to(device).eval(), size, device) for size in BATCH_SIZES}
+    sizes = [size for size in BATCH_SIZES if size * model.reference_seconds <= LARGEST_SECONDS]
+    milliseconds = {str(size): time_forward(model.to(device).eval(), size, device) for size in sizes}
     result = counts(model, layers) | {
         "layers": layer_rows(layers, model.reference_seconds),
         "milliseconds": milliseconds,

@@ -82,6 +82,7 @@ def hash_of(contents: Contents, split: str) -> str:
 
 
 def _empty(corpus: Corpus, split: str) -> UserError:
-    return UserError(
-        f"data={corpus.name}: its {split} split holds no clips; every word needs at least three clips"
-    )
+    remedy = "every word needs at least three clips"
+    if corpus.task == "ctc":
+        remedy = "name parts or a manifest for it (docs/corpora.md)"
+    return UserError(f"data={corpus.name}: its {split} split holds no clips; {remedy}")

@@ -18,11 +18,17 @@ from speechsrt.text.subwords import Subwords
 from speechsrt.text.vocabulary import Vocabulary
 
 SHOWN_CHARACTERS = 20
+PRIVATE_USE = 0xE000
+"""Where the characters begin that no text holds."""
 
 
 def node_before(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the vocabulary's node, or where it is to be learned one that stands for it."""
-    return {"_target_": target_of(Characters())} if _is_learned(config) else config["text"]
+    """Return the vocabulary's node, or where it is to be learned one of as many tokens to stand for it."""
+    if not _is_learned(config):
+        return config["text"]
+    letters = Characters().tokens
+    others = map(chr, range(PRIVATE_USE, PRIVATE_USE + max(0, config["text"]["size"] - len(letters))))
+    return {"_target_": target_of(Characters()), "characters": "".join([*letters, *others])}
 
 
 def node_of(config: dict[str, Any], name: str, contents: Contents, root: Path) -> dict[str, Any]:

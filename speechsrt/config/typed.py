@@ -30,6 +30,8 @@ PATHS = (
     "decoder.lm",
 )
 LISTS = ("data.words",)
+VERBATIM = ("text.characters",)
+"""Keys whose blanks count, those at the edges too."""
 KEYWORDS = ("null", "true", "false")
 QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 ITEM = re.compile(rf"""\s*({QUOTED.pattern}|[^,]+?)\s*(?:,|$)""", re.DOTALL)
@@ -44,6 +46,8 @@ def quoted(override: str) -> str:
     key, value = split(override)
     if key in PATHS:
         value = _path(key, value)
+    elif key in VERBATIM:
+        value = quote(value)
     elif key in LISTS:
         value = re.sub(r"\[([^\[\]]*)\]", lambda found: f"[{','.join(map(quote, items(found[1])))}]", value)
     if parsed(f"{key}={value}") is None:

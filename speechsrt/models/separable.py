@@ -141,13 +141,13 @@ class Block(nn.Module):
         y, after = x, lengths
         for i, unit in enumerate(self.units):
             if i > 0:
-                y = self.dropout(F.relu(y, inplace=True))
+                y = self.dropout(F.relu(y))
             y, after = unit(y, after)
         if self.identity:
             y = y + x
         elif self.skip is not None:
             y = y + self.skip(x, lengths)[0]
-        return self.dropout(F.relu(y, inplace=True)), after
+        return self.dropout(F.relu(y)), after
 
 
 def masked(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -43,6 +43,17 @@ def test_a_model_of_the_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("brief")
+def test_a_recogniser_by_utterances_of_ten_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "BATCH_SIZES", (1, 33))
+    small = ["model.channels=[16]", "model.kernels=[5]", "model.first=16", "model.wide=16", "model.last=32"]
+    result = benchmark.run(config.load(["model=quartznet_small", *small, f"run_dir={tmp_path}/run"]))
+    assert set(result["milliseconds"]) == {"1"}, "a batch of more than 320 s is not timed"
+    assert result["layers"][-1]["shape"] == [29, 32]
+    frames_a_second = 50
+    assert result["layers"][-1]["multiplications"] == 29 * 32 * frames_a_second
+
+
+@pytest.mark.usefixtures("brief")
 def test_the_counts_of_a_trained_model_are_those_of_its_metrics(trained: Path, tmp_path: Path) -> None:
     result = benchmark.run(config.load([f"checkpoint={trained}", f"run_dir={tmp_path}/run"]))
     metrics = json.loads((trained / "metrics.json").read_text())

@@ -16,7 +16,7 @@ MISTAKES = {
     "trainr.max_epochs=3": r"no such key; for trainr, did you mean trainer\?",
     "model=matchboxnet_3x1x63": r"no such option; did you mean matchboxnet_3x1x64\?",
     "model=null": r"model=null: no such option; choose from matchboxnet",
-    "experiment=foo": r"experiment=foo: no such option; choose from none",
+    "experiment=foo": r"experiment=foo: no such option; choose from mini_learned",
     "pointwise.density=0.3": r"density: no key of the pointwise chosen; it goes with pointwise=ternary",
     "seed=abc": r"seed=abc: expected a whole number",
     "seed=1.5": r"seed=1\.5: expected a whole number",

@@ -14,8 +14,10 @@ from spelling import TINY_CTC, sentence, spoken, write_spelling
 
 import speechsrt
 from speechsrt import config
+from speechsrt.build import build
 from speechsrt.cli import main
 from speechsrt.commands import evaluate, prepare, train, transcribe
+from speechsrt.commands.vocabulary import node_before
 from speechsrt.errors import UserError
 from speechsrt.export import package
 from speechsrt.models.recogniser import Recogniser
@@ -147,24 +149,33 @@ def test_init_from_with_another_alphabet_keeps_the_encoder(
             assert begun[name].equal(tensor)
 
 
-def test_a_second_fine_tune_ends_better_than_it_began(tmp_path: Path) -> None:
-    """NeMo's users see it collapse (issues 849, 1013, 2082): a fine-tune of a fine-tuned model."""
-    first = write_spelling(tmp_path / "first", 120, seed=1)
-    second = write_spelling(tmp_path / "second", 120, seed=2)
-    fitted(first, tmp_path / "a", "trainer.max_epochs=6")
-    tuned = ["text.characters=' abcd'", "optim.lr=0.02", "trainer.max_epochs=6"]
-    fitted(second, tmp_path / "b", f"init_from={tmp_path / 'a'}", *tuned)
-    before = fitted(second, tmp_path / "c0", f"init_from={tmp_path / 'b'}", *tuned, "trainer.max_epochs=0")
-    after = fitted(second, tmp_path / "c", f"init_from={tmp_path / 'b'}", *tuned)
-    losses = [float(row["val_loss"]) for row in read_history(tmp_path / "c/metrics.csv")]
-    assert losses[-1] < losses[0] or after["cer"] < before["cer"]
-    assert after["cer"] <= before["cer"]
-    assert after["cer"] < 0.5
+def test_a_second_fine_tune_ends_better_than_it_began(recogniser: Path, tmp_path: Path) -> None:
+    """A fine-tune of a fine-tuned model, where NeMo's users saw collapse (its issues 849, 1013, 2082)."""
+    other = write_spelling(tmp_path / "other", 120, seed=2)
+    tuned = ["text.characters=' abcd'", "optim.lr=0.02"]
+    fitted(other, tmp_path / "first", f"init_from={recogniser}", *tuned, "trainer.max_epochs=5")
+    again = [f"init_from={tmp_path / 'first'}", *tuned]
+    before = fitted(other, tmp_path / "before", *again, "trainer.max_epochs=0")
+    after = fitted(other, tmp_path / "after", *again, "trainer.max_epochs=8")
+    losses = [float(row["val_loss"]) for row in read_history(tmp_path / "after/metrics.csv")]
+    assert min(losses) < losses[0]
+    assert after["cer"] <= before["cer"] < 0.9
+    assert after["cer"] < 0.3
 
 
 def test_init_from_a_model_for_another_task(spelling: Path, words_folder: Path, recogniser: Path) -> None:
     message = refused(train, "data=keyword_folder", f"data.root={words_folder}", f"init_from={recogniser}")
     assert "recognises sentences, but model= is one that spots keywords" in message
+
+
+def test_blanks_at_the_edge_of_an_alphabet_count() -> None:
+    for typed in ("text.characters= abc", "text.characters=' abc'"):
+        assert config.load(["model=quartznet_small", typed])["text"]["characters"] == " abc"
+
+
+def test_a_benchmark_counts_the_subwords_to_come(tmp_path: Path) -> None:
+    node = node_before(config.load(["text=bpe", "text.size=300"]))
+    assert len(build(node, "text").tokens) == 300
 
 
 def test_init_from_takes_the_network_of_the_other_model(

@@ -63,10 +63,10 @@ def test_a_batch_takes_a_few_milliseconds():
     greedy(log_probs, lengths, 28)
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         greedy(log_probs, lengths, 28)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.1  # 5 ms or so where nothing else runs
+        times.append(time.process_time() - start)
+    assert min(times) < 0.05  # 3 ms or so; processor time, whatever else the machine does
 
 
 def test_as_a_decoder_it_takes_the_vocabularys_blank():
