@@ -45,7 +45,8 @@ class BeamDecoder:
         lm_weight: of the language model's logarithms to base 10.
         word_score: added for every word; above 0, more and shorter words are heard.
         beam_size: hypotheses kept after each frame.
-        beam_size_token: tokens tried in each frame, the likeliest first; all if None.
+        beam_size_token: tokens tried in each frame, the likeliest first; all if None, which with 256 subwords
+            takes five times as long.
         beam_threshold: a hypothesis worse than the best by more than this is dropped.
         log_add: alignments are summed (True) or the best one counts (False); if None, summed without `lm`.
 
@@ -60,7 +61,7 @@ class BeamDecoder:
         lm_weight: float = 2.0,
         word_score: float = 0.0,
         beam_size: int = 100,
-        beam_size_token: int | None = None,
+        beam_size_token: int | None = 32,
         beam_threshold: float = 50.0,
         log_add: bool | None = None,
     ) -> None:
