@@ -4,20 +4,19 @@
 a recogniser ``.transcribe(waveform, sample_rate)``.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from speechsrt.models.keyword import KeywordModel
-    from speechsrt.models.recogniser import Recogniser
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
-def load(path: "str | Path") -> "KeywordModel | Recogniser":
+def load(path: "str | Path") -> Any:
     """Return the model of a run folder, a ``model.safetensors`` or a ``.ckpt``, ready for use.
+
+    It is a `speechsrt.models.keyword.KeywordModel` or a `speechsrt.models.recogniser.Recogniser`.
 
     Raises:
         speechsrt.errors.UserError: there is no such file, or it is not one of ours.
