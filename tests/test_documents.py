@@ -108,7 +108,8 @@ def write_sentences(folder: Path, rng: np.random.Generator) -> None:
     (folder / "talks").mkdir()
     for place in ("talk.flac", "talks/monday.flac"):
         soundfile.write(folder / place, spoken(saying(rng, 12), rng), 16000)
-    (folder / "books.txt").write_text("".join(f"{saying(rng, 6)}\n" for _ in range(20)))
+    for name in ("books.txt", "train-clean-100.txt"):
+        (folder / name).write_text("".join(f"{saying(rng, 6)}\n" for _ in range(20)))
 
 
 def shrunk(command: list[str]) -> list[str]:

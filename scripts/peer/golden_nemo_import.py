@@ -119,7 +119,9 @@ def compare(sound: Tensor) -> None:
         ours = imported(model)
         weights = sum(weight.numel() for weight in ours.parameters())
         theirs = sum(weight.numel() for weight in model.parameters())
-        print(f"{name}: {weights:,} weights here, {theirs:,} in NeMo; {differences(model, ours, sound)}")
+        print(f"{name}: {weights:,} weights here, {theirs:,} in NeMo")
+        for what, difference in differences(model, ours, sound).items():
+            print(f"  {difference:.1e}  {what}")
 
 
 def imported(model: ASRModel) -> Any:
@@ -133,17 +135,38 @@ def imported(model: ASRModel) -> Any:
 
 
 @torch.no_grad()
-def differences(model: ASRModel, ours: Any, sound: Tensor) -> str:
-    """Return the largest differences of outputs, and what size these have."""
+def differences(model: ASRModel, ours: Any, sound: Tensor) -> dict[str, float]:
+    """Return the largest differences of the outputs, from the waveform and of the network alone.
+
+    The last two tell how much of them is rounding: what all is in double precision, ours computes.
+    """
+    lengths = torch.tensor(LENGTHS)
     if isinstance(model, EncDecClassificationModel):
-        theirs, here, what = classified(model, sound), ours(sound), "logits"
-        return f"{what} differ by {(theirs - here).abs().max():.1e} at most, of {theirs.abs().max():.1f}"
+        theirs, here = classified(model, sound), ours(sound)
+        exact = ours.double()(sound.double())
+        return _rounded(theirs, here, exact)
     theirs, frames = recognised(model, sound)
-    here, counts = ours(sound, torch.tensor(LENGTHS))
+    here, counts = ours(sound, lengths)
     assert torch.equal(frames, counts)
     inside = torch.arange(theirs.shape[1]) < frames[:, None]
-    apart = (theirs - here)[inside].abs().max()
-    return f"log probabilities differ by {apart:.1e} at most, of {theirs[inside].abs().max():.1f}"
+    features, valid = model.preprocessor(input_signal=sound, length=lengths)
+    encoded, _ = model.encoder.double()(audio_signal=features.double(), length=valid)
+    alone = model.decoder.double()(encoder_output=encoded)[:, : frames.max()]
+    logits = ours.network.double()(features.double().transpose(1, 2), valid)[:, : frames.max()]
+    exact = ours.double()(sound.double(), lengths)[0]
+    result = _rounded(theirs[inside], here[inside], exact[inside])
+    return result | {
+        "the networks alone, in double precision": float((alone - logits.log_softmax(2))[inside].abs().max())
+    }
+
+
+def _rounded(theirs: Tensor, here: Tensor, exact: Tensor) -> dict[str, float]:
+    pairs = {
+        "from the waveform": (here, theirs),
+        "NeMo against double precision": (theirs, exact),
+        "ours against double precision": (here, exact),
+    }
+    return {what: float((a - b).abs().max()) for what, (a, b) in pairs.items()}
 
 
 if __name__ == "__main__":
