@@ -28,10 +28,10 @@ def state_of(path: Path) -> dict[str, Any]:
 
 def set_value(config: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
     """Put a value at a place such as ``encoder.jasper.3.se``; return the configuration."""
-    *parents, last = place.split(".")
+    *parents, last = [int(key) if key.isdecimal() else key for key in place.split(".")]
     node: Any = config
     for key in parents:
-        node = node[int(key) if isinstance(node, list) else key]
+        node = node[key]
     if value is ABSENT:
         del node[last]
     else:
@@ -39,10 +39,8 @@ def set_value(config: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
     return config
 
 
-def changed(
-    source: Path, folder: Path, settings: Mapping[str, Any] | None = None, **tensors: Any
-) -> Path:
-    """Write an archive like `source` with other settings by their places, and other tensors by their names."""
+def changed(source: Path, folder: Path, settings: Mapping[str, Any] | None = None, **tensors: Any) -> Path:
+    """Write an archive like `source`, settings changed by their places and tensors by their names."""
     config, state = config_of(source), state_of(source)
     for place, value in (settings or {}).items():
         set_value(config, place, value)

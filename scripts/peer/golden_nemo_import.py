@@ -98,7 +98,7 @@ def recognised(model: EncDecCTCModel, sound: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def classified(model: EncDecClassificationModel, sound: Tensor) -> Tensor:
-    """Return the logits of clips, whose frames are padded as NeMo's releases before 2 did by themselves."""
+    """Return the logits of clips, whose frames are padded as NeMo's releases up to 2.2 did by themselves."""
     features, frames = model.preprocessor(
         input_signal=sound, length=torch.full((len(sound),), sound.shape[1])
     )

@@ -31,8 +31,8 @@ class NormalisedMel(nn.Module):
         n_fft: points of the Fourier transform, at least the window.
         preemphasis: share of the sample before that is subtracted from each.
         log_offset: added to each energy before the natural logarithm.
-        rounding: of samples / hop to frames: ``floor`` (NeMo 2 and later), ``floor_plus_one`` or ``ceil``
-            (releases before).
+        rounding: of samples / hop to frames: ``floor`` (NeMo 2.5 and later), ``floor_plus_one`` (1.0 to 2.4)
+            or ``ceil`` (before).
 
     Raises:
         UserError: a window that does not fit `n_fft`, or a number out of its range.

@@ -32,6 +32,8 @@ MEL = {
     "mel_norm": "slaney",
 }
 MFCC = {"window": "hann", "lowfreq": 0, "dct_type": 2, "norm": "ortho", "log": True}
+MFCC_LOG_OFFSET = 1e-6
+"""Torchaudio's, which NeMo uses there; its files do not tell it."""
 FRAMING = {"_target_", "sample_rate", "n_fft", "highfreq"} | {
     f"{unit}window_{what}" for unit in ("", "n_") for what in ("size", "stride")
 }
@@ -134,7 +136,8 @@ def _mfcc(front: Section) -> Node:
     channels = front.whole("n_mels", 64)
     if front.whole("n_mfcc", 64) != channels:
         raise front.refused("n_mfcc", f"only as many as n_mels, {channels}, can be represented here")
-    return {"_target_": "speechsrt.audio.features.Mfcc", "channels": channels, **_framing(front)}
+    node = {"_target_": "speechsrt.audio.features.Mfcc", "channels": channels, **_framing(front)}
+    return node | {"log_offset": MFCC_LOG_OFFSET}
 
 
 def _framing(front: Section) -> Node:
