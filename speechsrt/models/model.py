@@ -4,6 +4,7 @@ The same object is trained, scored, stored and shipped. It is described by plain
 a ternary layer is drawn from is part of the description.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from speechsrt.pointwise.placement import Factory, Placed, assemble, rebuild
 TASKS = {"keyword": "spots keywords", "ctc": "recognises sentences"}
 
 
-class SpeechModel(nn.Module):
+class SpeechModel(nn.Module, ABC):
     """Front end and network.
 
     Args:
@@ -60,13 +61,13 @@ class SpeechModel(nn.Module):
         return self.features.sample_rate
 
     @property
+    @abstractmethod
     def reference_seconds(self) -> float:
         """Length of sound by which a model's speed and arithmetic are told."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hear(self, waveform: Tensor) -> Tensor:
         """Return what the network gets of waveforms ``(B, samples)`` of one length."""
-        raise NotImplementedError
 
     def describe(self) -> dict[str, Any]:
         """Return plain values from which this model is built again, weights apart."""

@@ -177,6 +177,7 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path):
         tar_bytes({}, link="/etc"),
         tar_bytes({}, link="../.."),
     ],
+    ids=["above", "through", "absolute link", "link above"],
 )
 def test_an_archive_that_reaches_outside_is_refused(tmp_path: Path, content: bytes):
     (tmp_path / "c.tar.gz").write_bytes(content)
@@ -186,7 +187,9 @@ def test_an_archive_that_reaches_outside_is_refused(tmp_path: Path, content: byt
     assert list((tmp_path / "inner").iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"no tar at all", GOOD[: len(GOOD) // 2]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no tar at all", GOOD[: len(GOOD) // 2]], ids=["empty", "no tar", "half"]
+)
 def test_a_damaged_archive_leaves_nothing_behind(tmp_path: Path, content: bytes):
     (tmp_path / "c.tar.gz").write_bytes(content)
     with pytest.raises(UserError, match="is damaged"):
