@@ -19,6 +19,8 @@ TINY_NET = [
     "model.wide_kernel=11",
     "model.last=32",
 ]
+FIVE_BLOCKS = ["model.channels=[16,16,16,16,16]", "model.kernels=[5,5,5,5,5]"]
+"""As many blocks as the experiments name, for a tiny net."""
 TINY_CTC = [
     "model=quartznet_small",
     "data=manifest",

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 from omegaconf import OmegaConf
-from spelling import TINY_NET, saying, spoken, write_librispeech, write_spelling
+from spelling import FIVE_BLOCKS, TINY_NET, saying, spoken, write_librispeech, write_spelling
 
 from speechsrt import config
 from speechsrt.build import build
@@ -122,6 +122,7 @@ def shrunk(command: list[str]) -> list[str]:
         return command
     if said(rest, *SENTENCES):
         small = TINY_NET[:1] if said(rest, "init_from=") else TINY_NET
+        small = [*small, *FIVE_BLOCKS] if said(rest, "experiment=mini") else small
         return [verb, *rest, SHRINK[0], *small, *few]
     if said(rest, "data=", "experiment=", "data.root") and "data=synthetic" not in rest:
         return [verb, *rest, *SHRINK]

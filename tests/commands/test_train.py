@@ -15,7 +15,7 @@ import soundfile
 import torch
 import yaml
 from omegaconf import OmegaConf
-from spelling import TINY_NET, write_librispeech
+from spelling import FIVE_BLOCKS, TINY_NET, write_librispeech
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import speechsrt
@@ -243,8 +243,7 @@ def test_every_experiment_runs_shrunk(name: str, tmp_path: Path) -> None:
         shrunk += ["data.words=[yes,no]", "data.clips_per_word=2", "data.held_out_clips_per_word=1"]
     elif chosen["name"] == "librispeech_mini":
         write_librispeech(tmp_path)
-        five = ["model.channels=[16,16,16,16,16]", "model.kernels=[5,5,5,5,5]"]
-        shrunk = ["trainer.max_epochs=1", *TINY_NET, *five]
+        shrunk = ["trainer.max_epochs=1", *TINY_NET, *FIVE_BLOCKS]
     else:
         write_stand_ins(chosen, tmp_path)
     places = [f"data_root={tmp_path}", f"run_dir={tmp_path}/run"]
