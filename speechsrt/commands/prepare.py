@@ -62,7 +62,7 @@ def _learn(config: dict[str, Any], corpus: Corpus, contents: Contents, folder: P
     frame_seconds = config["data"]["frame_seconds"]
     notes = []
     for split, clips in contents.splits.items():
-        found = unalignable(clips, vocabulary.encode, lambda seconds: int(seconds / frame_seconds))
+        found = unalignable(clips, vocabulary.encode, lambda seconds: int(seconds / frame_seconds + 1e-6))
         if split == "train":
             short = {id(clip) for clip, _ in found}
             contents.splits[split] = [clip for clip in clips if id(clip) not in short]

@@ -21,16 +21,19 @@ MANIFESTS = (".json", ".jsonl")
 
 def check(config: dict[str, Any]) -> None:
     """Raise a UserError for what is wrong with a transcription, as far as that shows before it begins."""
+    _parts(config)
+
+
+def _parts(config: dict[str, Any]) -> tuple[Recogniser, Any]:
+    """Return the model, where it is to run, and the decoder."""
     for key, what in (
         ("checkpoint", "a run folder, a .ckpt or a model.safetensors"),
         ("input", "a sound file, a folder of them or a manifest"),
     ):
         if config[key] is None:
             raise UserError(f"{key}=: name {what}")
-    model = package.load_recogniser(config["checkpoint"])
+    model = package.load_recogniser(config["checkpoint"]).to(device_of(config))
     check_typed(named(model.task), config)
-    device_of(config)
-    build(config["decoder"], "decoder", vocabulary=model.vocabulary)
     if not Path(config["input"]).exists():
         raise UserError(f"input={config['input']}: there is no such file or folder")
     if config["overlap_seconds"] >= config["chunk_seconds"] / 2:
@@ -38,6 +41,7 @@ def check(config: dict[str, Any]) -> None:
             f"overlap_seconds={config['overlap_seconds']}: must be less than half of "
             f"chunk_seconds={config['chunk_seconds']}"
         )
+    return model, build(config["decoder"], "decoder", vocabulary=model.vocabulary)
 
 
 def run(config: dict[str, Any]) -> list[dict[str, Any]]:
@@ -49,9 +53,7 @@ def run(config: dict[str, Any]) -> list[dict[str, Any]]:
         UserError: the one file named cannot be read, or a folder holds no sound file.
     """
     keep_freed_memory()
-    check(config)
-    model = package.load_recogniser(config["checkpoint"]).to(device_of(config))
-    decoder = build(config["decoder"], "decoder", vocabulary=model.vocabulary)
+    model, decoder = _parts(config)
     source, found, rejected = Path(config["input"]), [], []
     stretches = list(_stretches(source, rejected))
     with progress() as report:

@@ -58,9 +58,9 @@ class Recogniser(SpeechModel):
         rules: Sequence[Mapping[str, Any]] = (),
         layers: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self_vocabulary: Vocabulary = build(vocabulary, "text")
-        super().__init__(features, network, len(self_vocabulary.tokens) + 1, rules, layers)
-        self.vocabulary = self_vocabulary
+        spelling: Vocabulary = build(vocabulary, "text")
+        super().__init__(features, network, len(spelling.tokens) + 1, rules, layers)
+        self.vocabulary = spelling
 
     @property
     def reference_seconds(self) -> float:

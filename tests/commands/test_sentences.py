@@ -106,6 +106,18 @@ def test_examples_are_told_while_training(spelling: Path, tmp_path: Path, capsys
     assert "val_wer" in told
 
 
+def test_a_validation_text_that_cannot_be_aligned_leaves_the_loss_a_number(tmp_path: Path) -> None:
+    manifest = write_spelling(tmp_path / "train", 40)
+    held_out = write_spelling(tmp_path / "held out", 9, seed=5)
+    records = [json.loads(line) for line in held_out.read_text().splitlines()]
+    records[0]["text"] = "abcd " * 30
+    held_out.write_text("".join(json.dumps(record) + "\n" for record in records))
+    others = [f"data.validation_path={held_out}", f"data.test_path={held_out}", "trainer.max_epochs=1"]
+    metrics = fitted(manifest, tmp_path / "run", *others)
+    assert metrics["utterances"] == 9
+    assert math.isfinite(float(read_history(tmp_path / "run/metrics.csv")[0]["val_loss"]))
+
+
 def test_subwords_learn_too(spelling: Path, tmp_path: Path) -> None:
     kept = [f"data_root={tmp_path / 'root'}", "text=bpe", "text.size=12", "trainer.max_epochs=2"]
     metrics = fitted(spelling, tmp_path / "run", *kept)
