@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from speechsrt.pointwise.generators import GENERATORS, VERSION
-from speechsrt.pointwise.ternary import layer_seed
+from speechsrt.pointwise.generators import layer_seed
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "ternary.json"
 SHAPES = [

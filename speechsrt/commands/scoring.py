@@ -22,9 +22,8 @@ def costs_of(model: SpeechModel) -> list[LayerCost]:
 def counts(model: SpeechModel, layers: list[LayerCost]) -> dict[str, Any]:
     """Return the counts of ``metrics.json``; arithmetic is for a second of audio."""
     cost = total(layers)
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return {
-        "trained_weights": trained,
+        "trained_weights": cost.trained_weights,
         "total_weights": cost.total_weights,
         "stored_bits": stored_bits(model),
         "multiplications_per_second": round(cost.multiplications / model.reference_seconds),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from speechsrt import config as configuration
+from speechsrt.build import locate
 from speechsrt.errors import UserError
 from speechsrt.export import package
 from speechsrt.models.model import TASKS, SpeechModel, task_of
@@ -95,7 +96,7 @@ def _check_fit(model: SpeechModel, stored: package.Stored, source: str) -> None:
     ours = model.describe()
     remedy = f"leave {', '.join(sorted(SHAPING))} out, or write what it was trained with"
     for name, settings in stored.description["layers"].items():
-        if ours["layers"].get(name) != settings:
+        if _lasting(ours["layers"].get(name, {})) != _lasting(settings):
             raise UserError(f"init_from={source}: layer {name} is another one there; {remedy}")
     if ours["features"] != stored.description["features"]:
         raise UserError(f"init_from={source}: has another front end; {remedy}")
@@ -103,6 +104,12 @@ def _check_fit(model: SpeechModel, stored: package.Stored, source: str) -> None:
     for name, tensor in stored.tensors.items():
         if not _of_head(name) and (name not in state or state[name].shape != tensor.shape):
             raise UserError(f"init_from={source}: its {name} does not fit the network; {remedy}")
+
+
+def _lasting(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a layer that are seen after training too."""
+    passing = ("rate", *locate(settings["_target_"]).passing) if settings else ()
+    return {key: value for key, value in settings.items() if key not in passing}
 
 
 def _of_head(name: str) -> bool:

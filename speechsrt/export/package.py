@@ -3,7 +3,9 @@
 The header's ``speechsrt`` entry is JSON: format version, task, and the description of the model (front end,
 network, words or vocabulary, and for every 1x1 its settled settings; for a ternary layer generator, version,
 64-bit seed and density). The tensors are the trained weights and
-batch normalisation's statistics; nothing that can be drawn or derived again.
+batch normalisation's statistics; nothing that can be drawn or derived again. A kind that packs its weights (a
+pruned or a ternary one) has its packed tensors there, under the names ``MODULE.packed.NAME``; such a file is of
+format 2, and its ``packed`` tells which layer and shape each module is.
 """
 
 import json
@@ -15,14 +17,18 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from speechsrt.errors import UserError
 from speechsrt.models.keyword import KeywordModel
 from speechsrt.models.model import TASKS, SpeechModel
 from speechsrt.models.recogniser import Recogniser
+from speechsrt.pointwise.base import Pointwise
+from speechsrt.pointwise.placement import Placed, Slot, settled
 
-FORMAT = 1
+FORMAT = 2
+"""The newest format; a file that packs nothing is of format 1."""
+PACKED = ".packed."
 MODELS: dict[str, Any] = {model.task: model for model in (KeywordModel, Recogniser)}
 
 
@@ -35,20 +41,35 @@ class Stored:
     tensors: dict[str, Tensor]
 
 
-def package_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Return what a package stores of a model: its state without batch counters, on the CPU."""
+def package_tensors(model: SpeechModel) -> dict[str, Tensor]:
+    """Return what a package stores of a model: its state without batch counters, packed, on the CPU."""
     state = model.state_dict()
+    for module, placed in packing(model).items():
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(f"{module}.")}
+        tensors = placed.layer.pack() or {}
+        state |= {f"{module}{PACKED}{name}": tensor for name, tensor in tensors.items()}
     return {k: v.cpu().contiguous() for k, v in state.items() if not k.endswith("num_batches_tracked")}
 
 
-def stored_bits(model: nn.Module) -> int:
+def packing(model: SpeechModel) -> dict[str, Placed]:
+    """Return the layers that pack their weights, by the names of their modules."""
+    names = {module: name for name, module in model.named_modules()}
+    return {names[p.layer]: p for p in model.placed if type(p.layer).pack is not Pointwise.pack}
+
+
+def stored_bits(model: SpeechModel) -> int:
     """Return how many bits the tensors of the model's package take."""
     return 8 * sum(tensor.numel() * tensor.element_size() for tensor in package_tensors(model).values())
 
 
 def save(model: SpeechModel, path: Path, about: dict[str, Any] | None = None) -> None:
     """Write a package; `about` is kept beside the description (scores, data, commit) as JSON."""
-    header = {"format": FORMAT, "task": model.task, "model": model.describe(), "about": about or {}}
+    packed = {
+        module: {"layer": placed.slot.name, "shape": [placed.slot.out_channels, placed.slot.in_channels]}
+        for module, placed in packing(model).items()
+    }
+    header = {"format": FORMAT if packed else 1, "task": model.task, "model": model.describe()}
+    header |= {"about": about or {}} | ({"packed": packed} if packed else {})
     temporary = path.with_name(path.name + ".part")
     save_file(package_tensors(model), temporary, {"speechsrt": json.dumps(header, ensure_ascii=False)})
     os.replace(temporary, path)
@@ -89,8 +110,8 @@ def read(path: str | Path) -> Stored:
         raise UserError(f"{file}: not a readable safetensors file ({error})") from None
     if header is None:
         raise UserError(f"{file}: a safetensors file, but not one of ours (no speechsrt header)")
-    task, description = _description(header, file)
-    return Stored(task, description, tensors)
+    task, description, packed = _description(header, file)
+    return Stored(task, description, _unpacked(tensors, packed, description["layers"], file))
 
 
 def about(path: str | Path) -> dict[str, Any]:
@@ -136,18 +157,37 @@ def _fill(model: SpeechModel, tensors: dict[str, Tensor], path: str | Path) -> N
     model.load_state_dict(tensors, strict=False)
 
 
-def _description(header: str, file: Path) -> tuple[str, dict[str, Any]]:
+def _unpacked(
+    tensors: dict[str, Tensor], packed: dict[str, Any], layers: dict[str, Any], file: Path
+) -> dict[str, Tensor]:
+    """Return a package's tensors with the state of its packed layers in place of what was packed."""
+    for module, about_it in packed.items():
+        prefix = f"{module}{PACKED}"
+        own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
+        outs, ins = about_it["shape"]
+        slot = Slot(about_it["layer"], "", ins, outs)
+        try:
+            layer = settled(slot, layers[slot.name]).layer
+            layer.unpack(own)
+        except (KeyError, RuntimeError, IndexError):
+            raise UserError(f"{file}: the packed weights of layer {slot.name} are damaged") from None
+        tensors |= {f"{module}.{name}": tensor for name, tensor in layer.state_dict().items()}
+    return tensors
+
+
+def _description(header: str, file: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
     try:
         described = json.loads(header)
         version, description = int(described["format"]), described["model"]
-        task = described.get("task", KeywordModel.task)
+        task, packed = described.get("task", KeywordModel.task), described.get("packed", {})
     except (ValueError, TypeError, KeyError):
         raise UserError(f"{file}: its speechsrt header is damaged; export or train the model again") from None
     if version > FORMAT:
         raise UserError(f"{file}: package format {version}; this release reads up to {FORMAT}")
     if task not in MODELS:
         raise UserError(f"{file}: holds a model for {task}, which this release does not know")
-    return task, description
+    return task, description, packed
 
 
 def _read_checkpoint(file: Path) -> Stored:

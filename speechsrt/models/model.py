@@ -90,4 +90,5 @@ def target_of(thing: object) -> str:
 
 
 def _describe_layer(placed: Placed) -> dict[str, Any]:
-    return {"_target_": target_of(placed.layer)} | placed.layer.settings()
+    rate = {} if placed.rate == 1 else {"rate": placed.rate}
+    return {"_target_": target_of(placed.layer)} | placed.layer.settings() | rate

@@ -2,10 +2,12 @@
 
 A 1x1 convolution over a sequence stored as ``(B, T, C)`` is ``y = x W^T``. A kind differs from another only
 in how it comes by ``W`` and in what that costs; everything else in the project sees this class alone.
+
+Every kind starts with entries of the variance ``2 / (in + out)``, so that activations keep their scale.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -36,18 +38,18 @@ class Pointwise(nn.Module):
     """A linear map without bias on the last axis: ``(..., in_channels) -> (..., out_channels)``.
 
     A kind defines `weight`, `cost` and `from_dense`, and overrides `forward` where that is cheaper than the
-    dense product. Its constructor takes ``(in_channels, out_channels)`` and then its settings by keyword.
+    dense product. Its constructor takes ``(in_channels, out_channels)`` and then its settings by keyword; a
+    setting called ``seed`` is that of the very layer, which `placement` draws from the network's and the name.
+
+    Attributes:
+        passing: names of settings that only training sees: layers that differ in them alone are the same.
     """
+
+    passing: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
-
-    @classmethod
-    def create(cls, in_channels: int, out_channels: int, name: str, settings: dict[str, Any]) -> Self:
-        """Build the layer called `name`; a kind whose weights depend on the name overrides this."""
-        del name
-        return cls(in_channels, out_channels, **settings)
 
     @classmethod
     def from_dense(cls, weight: Tensor, **settings: Any) -> tuple[Self, float]:
@@ -70,6 +72,27 @@ class Pointwise(nn.Module):
         """Return what this kind adds to the loss; nothing by default."""
         return torch.zeros(())
 
+    def after_step(self, step: int, total: int) -> None:
+        """Do what a kind does between optimizer steps; nothing by default.
+
+        Args:
+            step: optimizer steps done so far, at least 1.
+            total: steps of the whole run.
+        """
+
+    @property
+    def settled(self) -> bool:
+        """Whether the layer is what its settings promise; one that is pruned in training is not at first."""
+        return True
+
+    def pack(self) -> dict[str, Tensor] | None:
+        """Return what a package stores in place of the layer's state, None where it stores the state."""
+        return None
+
+    def unpack(self, packed: dict[str, Tensor]) -> None:
+        """Take over what `pack` returned."""
+        raise NotImplementedError(f"{type(self).__name__} packs nothing")
+
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., in_channels)`` to ``(..., out_channels)``."""
         return dense(x, self.weight())
@@ -83,6 +106,11 @@ class Pointwise(nn.Module):
         """Return the shape and settings for printing."""
         rest = "".join(f", {name}={value}" for name, value in self.settings().items())
         return f"{self.in_channels}, {self.out_channels}{rest}"
+
+
+def spread(in_channels: int, out_channels: int) -> float:
+    """Return the standard deviation of a weight that keeps the scale of activations (Glorot & Bengio 2010)."""
+    return (2 / (in_channels + out_channels)) ** 0.5
 
 
 @torch.no_grad()

@@ -36,6 +36,7 @@ behind it that the output has not. Such swaps stay inside a permutation, since a
 most: so counts stay within one.
 """
 
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -100,6 +101,11 @@ GENERATORS: dict[str, Callable[[int, int, int, float], Ternary]] = {
     "stratified": stratified,
     "sobol": sobol,
 }
+
+
+def layer_seed(seed: int, name: str) -> int:
+    """Return a layer's 64-bit seed: the first eight bytes, little-endian, of SHA-256 of ``seed:name``."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "little")
 
 
 def _signs(word: Words) -> NDArray[np.int8]:

@@ -6,7 +6,6 @@ generators. Each output is divided by the square root of its number of non-zeros
 their scale; batch normalisation, which follows every such layer, takes that factor up.
 """
 
-import hashlib
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -63,12 +62,6 @@ class Ternary(Pointwise):
         self.register_buffer("matrix", matrix, persistent=False)
 
     @classmethod
-    def create(cls, in_channels: int, out_channels: int, name: str, settings: dict[str, Any]) -> Self:
-        """Give every layer a seed of its own, out of the network's and its name."""
-        own: dict[str, Any] = settings | {"seed": layer_seed(settings.get("seed", 0), name)}
-        return cls(in_channels, out_channels, **own)
-
-    @classmethod
     def from_dense(cls, weight: Tensor, **settings: Any) -> tuple[Self, float]:
         """Return the drawn matrix (it cannot follow `weight`) and how far its best multiple stays away."""
         layer = cls(weight.shape[1], weight.shape[0], **settings).to(weight)
@@ -94,8 +87,3 @@ class Ternary(Pointwise):
         """No weights, no bits, no multiplications: one addition for every non-zero."""
         additions = int(np.count_nonzero(self.signs.cpu().numpy()))
         return Cost(0, self.in_channels * self.out_channels, 0, 0, additions)
-
-
-def layer_seed(seed: int, name: str) -> int:
-    """Return a layer's 64-bit seed: the first eight bytes, little-endian, of SHA-256 of ``seed:name``."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "little")

@@ -2,8 +2,9 @@
 
 Counted are the layers that hold weights, as they run (normalisation is not folded away): every module that
 tells its own cost for one frame, times the frames that pass through it, which a run over one silent clip
-shows. The front end, ReLU, sums of residual links and the mean over time are left out: they are the same for
-every kind.
+shows. A 1x1 of which only the matrix is used, as in a recurrent layer, is never called: its frames are those
+of the layer around it. The front end, ReLU, sums of residual links and the mean over time are left out: they
+are the same for every kind.
 """
 
 from collections.abc import Mapping
@@ -50,12 +51,25 @@ def layer_costs(
     for hook in hooks:
         hook.remove()
     found = [(module, *_named(module, name, roles)) for module, name in priced.items()]
-    return [_layer(module, name, role, rows.get(module, 0)) for module, name, role in found]
+    passed = {module: _passed(module, name, network, rows) for module, name in priced.items()}
+    return [_layer(module, name, role, passed[module]) for module, name, role in found]
 
 
 def total(layers: list[LayerCost]) -> Cost:
     """Return the sum over the layers."""
     return sum((layer.cost for layer in layers), Cost())
+
+
+def _passed(module: nn.Module, name: str, network: nn.Module, rows: Mapping[nn.Module, int]) -> int:
+    """Return a module's frames; those of an uncalled 1x1 are the nearest enclosing priced module's."""
+    if module in rows or not isinstance(module, Pointwise):
+        return rows.get(module, 0)
+    while name:
+        name = name.rpartition(".")[0]
+        around = network.get_submodule(name)
+        if around in rows:
+            return rows[around]
+    return 0
 
 
 def _price(module: nn.Module) -> Cost | None:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from speechsrt.scoring.intervals import wilson
 
+FALSE_ALARMS = 0.01
+"""Share of the clips with a false alarm at which false rejects are told."""
+
 
 class WordRow(NamedTuple):
     """One word's share of the score: None where a rate divides by zero."""
@@ -98,6 +101,23 @@ class KeywordScore:
         recalls = [row.recall for row in self.per_word() if row.recall is not None]
         return sum(recalls) / max(1, len(recalls))
 
+    def false_rejects(self, alarms: float = FALSE_ALARMS) -> float:
+        """Fraction of the clips whose word stays below the threshold of so many false alarms.
+
+        A word is raised where its probability is above the threshold, one for all words. A clip has a false
+        alarm where a word is raised that was not said; the threshold is the lowest at which no more than a
+        share `alarms` of the clips has one.
+        """
+        clips = np.arange(len(self.names))
+        own = self.probabilities[clips, self.truth]
+        others = self.probabilities.copy()
+        others[clips, self.truth] = -1.0
+        rivals = np.sort(others.max(axis=1, initial=-1.0))[::-1]
+        allowed = int(alarms * len(rivals))
+        if allowed >= len(rivals):
+            return 0.0
+        return float((own <= rivals[allowed]).mean())
+
     def per_word(self) -> list[WordRow]:
         """One row a label, in the order of `labels`."""
         counts = self.confusion
@@ -130,6 +150,7 @@ class KeywordScore:
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
             "macro_accuracy": self.macro_accuracy,
+            "false_rejects": self.false_rejects(),
         }
 
 

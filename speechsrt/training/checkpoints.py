@@ -1,7 +1,8 @@
 """Checkpoints that survive a kill: written beside, opened again, then renamed over the older one.
 
 ``last.ckpt`` is written after every epoch and every so many minutes inside one, between optimizer steps;
-``best.ckpt`` is the one of the best validation score so far.
+``best.ckpt`` is the one of the best validation score so far among the epochs after which every layer was what
+it is to be: a network that is pruned while it is trained is best before, and not what was asked for.
 """
 
 import os
@@ -59,7 +60,7 @@ class Checkpoints(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the epoch, and keep it as the best where it is."""
         score = self.sign * float(trainer.callback_metrics.get(self.monitor, torch.tensor(0.0)))
-        better = score > self.best_score
+        better = score > self.best_score and getattr(pl_module, "settled", True)
         if better:
             self.best_score, self.best_epoch = score, trainer.current_epoch
         self.save(trainer, self.last)

@@ -51,8 +51,16 @@ class SpeechTask(L.LightningModule):
         super().__init__()
         self.model, self.recipe, self.names = model, recipe, names
         self.waveform_augment, self.spectrogram_augment = recipe.waveform, recipe.spectrogram
-        self.penalised = [p.layer for p in model.placed if type(p.layer).penalty is not Pointwise.penalty]
+        layers = [placed.layer for placed in model.placed]
+        self.penalised = [layer for layer in layers if type(layer).penalty is not Pointwise.penalty]
+        self.stepping = [layer for layer in layers if type(layer).after_step is not Pointwise.after_step]
+        self.steps = 0
         self._order: dict[str, Any] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether every layer is what its settings promise."""
+        return all(placed.layer.settled for placed in self.model.placed)
 
     def on_train_start(self) -> None:
         """Move what the loaders hold to where the model is; go on behind the batches a checkpoint has seen.
@@ -82,14 +90,32 @@ class SpeechTask(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and its schedule, which moves with every step."""
-        optimizer = self.recipe.optimizer([p for p in self.parameters() if p.requires_grad])
-        factor = self.recipe.schedule(
-            optimizer.param_groups[0]["lr"], int(self.trainer.estimated_stepping_batches)
-        )
+        self.steps = int(self.trainer.estimated_stepping_batches)
+        optimizer = self.recipe.optimizer(self.weights())
+        rate = optimizer.defaults["lr"]
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("rate", 1.0)
+        factor = self.recipe.schedule(rate, self.steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
         }
+
+    def weights(self) -> list[Any]:
+        """Return what is trained: tensors, or groups of them where layers have learning rates of their own."""
+        own = {id(p): placed.rate for placed in self.model.placed for p in placed.layer.parameters()}
+        groups: dict[float, list[Tensor]] = {1.0: []}
+        for parameter in filter(lambda p: p.requires_grad, self.parameters()):
+            groups.setdefault(own.get(id(parameter), 1.0), []).append(parameter)
+        if len(groups) == 1:
+            return groups[1.0]
+        return [{"params": group, "rate": rate} for rate, group in groups.items() if group]
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Take a step, then let the layers do what they do between steps, before anything is saved."""
+        super().optimizer_step(*args, **kwargs)
+        for layer in self.stepping:
+            layer.after_step(self.trainer.global_step + 1, self.steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what rebuilds the model, and the state of the random generators."""

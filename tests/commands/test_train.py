@@ -51,6 +51,7 @@ METRICS = {
     "accuracy",
     "accuracy_interval",
     "macro_accuracy",
+    "false_rejects",
 }
 
 

@@ -155,8 +155,8 @@ def test_somebody_elses_safetensors(tmp_path, metadata):
 
 
 def test_a_newer_format(path):
-    with pytest.raises(UserError, match="package format 2; this release reads up to 1"):
-        package.load(changed(path, format=2))
+    with pytest.raises(UserError, match="package format 3; this release reads up to 2"):
+        package.load(changed(path, format=3))
 
 
 @pytest.mark.parametrize("header", [{"format": "new"}, {"format": None}, {"model": None}])

@@ -8,7 +8,8 @@ from speechsrt.errors import UserError
 from speechsrt.models.keyword import KeywordModel, fitted
 from speechsrt.models.model import target_of
 from speechsrt.pointwise.learned import Learned
-from speechsrt.pointwise.ternary import Ternary, layer_seed
+from speechsrt.pointwise.generators import layer_seed
+from speechsrt.pointwise.ternary import Ternary
 
 FEATURES = {"_target_": "speechsrt.audio.features.Mfcc", "channels": 8}
 NETWORK = {"_target_": "speechsrt.models.matchboxnet.MatchboxNet", "blocks": 1, "channels": 4, "wide": 8}

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from speechsrt import config
 from speechsrt.build import build
 from speechsrt.pointwise.base import FLOAT_BITS, Cost, Pointwise, relative_error
-from speechsrt.pointwise.generators import GENERATORS
+from speechsrt.pointwise.generators import GENERATORS, layer_seed
 from speechsrt.pointwise.learned import Learned
 from speechsrt.pointwise.low_rank import LowRank
 from speechsrt.pointwise.placement import assemble
-from speechsrt.pointwise.ternary import Ternary, layer_seed
+from speechsrt.pointwise.ternary import Ternary
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "pointwise.md").read_text()

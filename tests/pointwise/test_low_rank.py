@@ -8,7 +8,7 @@ from speechsrt.pointwise.low_rank import LowRank
 
 def test_counts_are_those_of_the_factors():
     assert LowRank(10, 6, rank=2).cost() == Cost(32, 32, 32 * 32, 32, 32)
-    assert LowRank(1, 1, rank=1).cost() == Cost(2, 2, 64, 2, 2)
+    assert LowRank(1, 1, rank=1).cost() == Cost(2, 2, 64, 1, 1), "the product of the factors is less work"
 
 
 @pytest.mark.parametrize(("ratio", "rank"), [(1e-9, 1), (0.25, 2), (0.5, 4), (1.0, 8)])

@@ -6,7 +6,7 @@ from speechsrt.errors import UserError
 from speechsrt.models.matchboxnet import MatchboxNet
 from speechsrt.pointwise.learned import Learned
 from speechsrt.pointwise.low_rank import LowRank
-from speechsrt.pointwise.placement import Slot, assemble, build_layer, rebuild, resolve, slots_of
+from speechsrt.pointwise.placement import Slot, assemble, place, rebuild, resolve, slots_of
 from speechsrt.pointwise.ternary import Ternary
 
 TERNARY = {"_target_": "speechsrt.pointwise.ternary.Ternary"}
@@ -175,7 +175,7 @@ def test_settings_are_checked():
 
 def test_a_class_that_is_no_kind():
     with pytest.raises(UserError, match=r"MatchboxNet: no kind of 1x1 layer \(layer block1\.0\)"):
-        build_layer(Slot("block1.0", "block", 4, 4), {"_target_": "speechsrt.models.matchboxnet.MatchboxNet"})
+        place(Slot("block1.0", "block", 4, 4), {"_target_": "speechsrt.models.matchboxnet.MatchboxNet"})
 
 
 def test_a_stored_model_that_lacks_a_layer():

@@ -1,12 +1,14 @@
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from speechsrt.errors import UserError
-from speechsrt.pointwise.generators import GENERATORS, VERSION
-from speechsrt.pointwise.ternary import Ternary, layer_seed
+from speechsrt.pointwise.generators import GENERATORS, VERSION, layer_seed
+from speechsrt.pointwise.placement import Slot, place
+from speechsrt.pointwise.ternary import Ternary
 
 GENERATOR = pytest.mark.parametrize("generator", GENERATORS)
 
@@ -39,7 +41,7 @@ def test_is_in_no_state_dict_and_no_optimizer(generator):
 
 
 def test_layers_of_a_network_draw_different_matrices():
-    layers = [Ternary.create(32, 32, f"block{n}.0", {"seed": 0, "density": 0.3}) for n in range(6)]
+    layers = [in_network(f"block{n}.0", seed=0, density=0.3) for n in range(6)]
     assert len({layer.seed for layer in layers}) == 6
     assert len({layer.signs.numpy().tobytes() for layer in layers}) == 6
     flat = torch.stack([layer.signs.flatten().float() for layer in layers])
@@ -49,12 +51,20 @@ def test_layers_of_a_network_draw_different_matrices():
 def test_the_seed_of_a_layer_is_a_hash_of_the_networks_and_its_name():
     expected = int.from_bytes(hashlib.sha256(b"5:block1.0").digest()[:8], "little")
     assert layer_seed(5, "block1.0") == expected
-    assert Ternary.create(4, 4, "block1.0", {"seed": 5}).seed == expected
+    assert in_network("block1.0", seed=5).seed == expected
     assert layer_seed(0, "block1.0") != layer_seed(1, "block1.0")
 
 
-def test_create_without_a_seed_takes_zero():
-    assert Ternary.create(4, 4, "x", {}).seed == layer_seed(0, "x")
+def test_a_rule_without_a_seed_takes_zero():
+    assert in_network("x").seed == layer_seed(0, "x")
+
+
+def in_network(name: str, **settings: Any) -> Ternary:
+    """The layer that a rule places under a name."""
+    rule = {"_target_": "speechsrt.pointwise.ternary.Ternary", **settings}
+    layer = place(Slot(name, "block", 32, 32), rule).layer
+    assert isinstance(layer, Ternary)
+    return layer
 
 
 def test_projection_tells_what_the_best_multiple_leaves():

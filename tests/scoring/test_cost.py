@@ -6,6 +6,7 @@ from speechsrt.export.package import package_tensors, stored_bits
 from speechsrt.models.matchboxnet import MatchboxNet
 from speechsrt.models.separable import Depthwise
 from speechsrt.pointwise.base import Cost
+from speechsrt.pointwise.learned import Learned
 from speechsrt.pointwise.placement import Assembled, assemble
 from speechsrt.scoring.cost import layer_costs, total
 
@@ -98,6 +99,36 @@ def test_a_layer_that_is_not_used_costs_memory_alone():
             return x
 
     (row,) = layer_costs(Idle(), torch.zeros(1, 5, 2), {})
+    assert row.cost == Cost(6, 6, 192, 0, 0)
+
+
+def test_a_matrix_used_without_a_call_works_as_often_as_the_layer_around_it():
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.matrix, self.bias = Learned(3, 2), nn.Parameter(torch.zeros(2))
+
+        def forward(self, x):
+            return x @ self.matrix.weight().T + self.bias
+
+        def cost(self):
+            return Cost(2, 2, 64, 0, 2)
+
+    around, matrix = layer_costs(nn.Sequential(Around()), torch.zeros(1, 5, 3), {})
+    assert around.cost == Cost(2, 2, 64, 0, 5 * 2)
+    assert matrix.cost == Cost(6, 6, 192, 5 * 6, 5 * 6)
+
+
+def test_a_matrix_in_a_layer_without_a_price_costs_memory_alone():
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.matrix = Learned(3, 2)
+
+        def forward(self, x):
+            return x
+
+    (row,) = layer_costs(Idle(), torch.zeros(1, 5, 3), {})
     assert row.cost == Cost(6, 6, 192, 0, 0)
 
 

@@ -60,13 +60,14 @@ def test_equally_sure_mistakes_keep_the_order_of_the_clips():
 def test_metrics_are_plain_and_survive_json(small):
     metrics = small.metrics()
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    assert list(metrics) == ["utterances", "accuracy", "accuracy_interval", "macro_accuracy"]
+    assert list(metrics) == ["utterances", "accuracy", "accuracy_interval", "macro_accuracy", "false_rejects"]
     assert metrics["accuracy_interval"] == pytest.approx([0.2307, 0.8824], abs=1e-4)
 
 
 def test_no_clips_know_nothing():
     score = score_of([], [], [], "ab")
     expected = {"utterances": 0, "accuracy": 0.0, "accuracy_interval": [0.0, 1.0], "macro_accuracy": 0.0}
+    expected |= {"false_rejects": 0.0}
     assert score.metrics() == expected
     assert score.confusion.tolist() == [[0, 0], [0, 0]]
     assert score.mistakes() == []
@@ -124,3 +125,21 @@ def test_order_of_the_clips_does_not_matter(score, random):
 def test_disagreeing_pieces_are_refused(labels, truth, probabilities, message):
     with pytest.raises(ValueError, match=message):
         KeywordScore(labels, np.array(truth), np.array(probabilities, float), ["x.wav"])
+
+
+def test_false_rejects_at_a_share_of_false_alarms():
+    """Ten clips of two words: the rivals are 0.9, 0.7, 0.55, 0.44, ..."""
+    own = np.array([0.95, 0.92, 0.8, 0.71, 0.65, 0.6, 0.56, 0.45, 0.3, 0.1])
+    chances = np.stack([own, 1 - own], 1)
+    score = KeywordScore(("a", "b"), np.zeros(10, int), chances, [str(n) for n in range(10)])
+    assert score.false_rejects(0.0) == pytest.approx(0.8), "two are above 0.9"
+    assert score.false_rejects(0.1) == pytest.approx(0.6), "four are above 0.7"
+    assert score.false_rejects(0.2) == pytest.approx(0.3), "seven are above 0.55"
+    assert score.false_rejects(1.0) == 0.0
+
+
+def test_false_rejects_of_a_perfect_and_of_a_constant_model():
+    perfect = KeywordScore(("a", "b"), np.array([0, 1]), np.eye(2), ["x", "y"])
+    assert perfect.false_rejects() == 0.0
+    constant = KeywordScore(("a", "b"), np.array([0, 1]), np.full((2, 2), 0.5), ["x", "y"])
+    assert constant.false_rejects() == 1.0
