@@ -10,8 +10,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from speechsrt.pointwise.generators import GENERATORS, VERSION
-from speechsrt.pointwise.generators import layer_seed
+from speechsrt.pointwise.generators import GENERATORS, VERSION, layer_seed
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "ternary.json"
 SHAPES = [

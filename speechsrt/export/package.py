@@ -4,8 +4,8 @@ The header's ``speechsrt`` entry is JSON: format version, task, and the descript
 network, words or vocabulary, and for every 1x1 its settled settings; for a ternary layer generator, version,
 64-bit seed and density). The tensors are the trained weights and
 batch normalisation's statistics; nothing that can be drawn or derived again. A kind that packs its weights (a
-pruned or a ternary one) has its packed tensors there, under the names ``MODULE.packed.NAME``; such a file is of
-format 2, and its ``packed`` tells which layer and shape each module is.
+pruned or a ternary one) has its packed tensors there, under the names ``MODULE.packed.NAME``; such a file is
+of format 2, and its ``packed`` tells which layer and shape each module is.
 """
 
 import json

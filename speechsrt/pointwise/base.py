@@ -39,7 +39,7 @@ class Pointwise(nn.Module):
 
     A kind defines `weight`, `cost` and `from_dense`, and overrides `forward` where that is cheaper than the
     dense product. Its constructor takes ``(in_channels, out_channels)`` and then its settings by keyword; a
-    setting called ``seed`` is that of the very layer, which `placement` draws from the network's and the name.
+    setting called ``seed`` is that of the very layer: `placement` makes it of the network's and the name.
 
     Attributes:
         passing: names of settings that only training sees: layers that differ in them alone are the same.
@@ -109,7 +109,7 @@ class Pointwise(nn.Module):
 
 
 def spread(in_channels: int, out_channels: int) -> float:
-    """Return the standard deviation of a weight that keeps the scale of activations (Glorot & Bengio 2010)."""
+    """Return the deviation of a weight that keeps the scale of activations (Glorot & Bengio 2010)."""
     return (2 / (in_channels + out_channels)) ** 0.5
 
 

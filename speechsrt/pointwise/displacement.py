@@ -1,8 +1,8 @@
 """The Toeplitz-like matrix near a given one: factors of its displacement, improved by least squares.
 
 The displacement ``Z_1 W - W Z_-1`` of a member has rank r: a singular value decomposition of it gives h up to
-an invertible mixing that g takes up. g and h then take turns in a linear least-squares problem each, solved by
-conjugate gradients. For a member the first turn ends at the member itself.
+an invertible mixing that g takes up. g and h then take turns in a linear least-squares problem each, solved
+by conjugate gradients. For a member the first turn ends at the member itself.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ SWEEPS, STEPS = 3, 400
 
 @torch.no_grad()
 def nearest(rows: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Return g and h, ``(rank, n)`` each, whose matrix comes near to given first rows ``(m, n)``, m up to n."""
+    """Return g and h, ``(rank, n)`` each, whose matrix comes near to first rows ``(m, n)``, m up to n."""
     target = rows.double()
     skew = _right_factors(target, rank)
     plain = torch.zeros_like(skew)

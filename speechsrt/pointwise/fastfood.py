@@ -72,7 +72,7 @@ class Fastfood(Pointwise):
         return mixed.flatten(-2)[..., : self.out_channels] * self.after
 
     def cost(self) -> Cost:
-        """Two Hadamard transforms a square, additions only, and three diagonals; B's signs are trained too."""
+        """Two Hadamard transforms a square, additions only, and three diagonals."""
         count = self.before.numel() + self.between.numel() + self.after.numel()
         stages = self.width.bit_length() - 1
         additions = 2 * self.stack * self.width * stages
@@ -107,5 +107,5 @@ def _fitted(
 
 
 def _scales(target: Tensor, source: Tensor, axis: int) -> Tensor:
-    """Return the factor of every row (axis 1) or column (axis 0) of a source that comes nearest to a target."""
+    """Return the factors of the rows (axis 1) or columns (axis 0) of a source that bring it to a target."""
     return (target * source).sum(axis) / source.square().sum(axis).clamp(min=1e-30)

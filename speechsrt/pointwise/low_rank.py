@@ -99,7 +99,7 @@ class LowRank(Pointwise):
         return loss + self.l2 / 2 * self.weight().square().sum() if self.l2 else loss
 
     def cost(self) -> Cost:
-        """One multiplication and addition for every weight of the factors, or for their product's if fewer."""
+        """One multiplication and addition for every weight of the factors, or of their product if fewer."""
         count = self.left.numel() + self.right.numel()
         work = min(count, self.in_channels * self.out_channels)
         return Cost(count, count, FLOAT_BITS * count, work, work)

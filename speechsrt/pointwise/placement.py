@@ -147,7 +147,7 @@ def project(placed: Placed, rule: Mapping[str, Any]) -> tuple[Placed, float]:
 
 
 def kind_of(slot: Slot, rule: Mapping[str, Any]) -> tuple[type[Pointwise], dict[str, Any]]:
-    """Return the class of a rule and the settings it has for a slot, checked by its constructor's signature."""
+    """Return the class of a rule and its settings for a slot, checked by the constructor's signature."""
     cls = locate(str(rule["_target_"]))
     if not issubclass(cls, Pointwise):
         raise UserError(f"pointwise._target_={rule['_target_']}: no kind of 1x1 layer (layer {slot.name})")

@@ -8,7 +8,7 @@
 ``l1``        ``l1 |W|_1`` is added to the loss until t = 1, then the smallest go at once.
 ``csp``       our interpretation of compressed-sensing pruning (Zhen et al. 2021, arXiv 2102.04932), of whose
               algorithm no more than the abstract was at hand. Until t = 1 the loss has the terms
-              ``l1 |W|_1 + compression |A (W - S)^T|^2``, A a fixed random matrix of `sensing` * in rows; every
+              ``l1 |W|_1 + compression |A (W - S)^T|^2``, A fixed and random with `sensing` * in rows; every
               `every` steps S becomes the sparse matrix recovered from ``y = A W^T`` at the sparsity of
               ``gradual``, by iterative hard thresholding (Blumensath & Davies 2009). At t = 1 W keeps the
               places of S.
@@ -168,14 +168,14 @@ class Pruned(Pointwise):
 
 
 def sensing_matrix(seed: int, length: int, share: float) -> Tensor:
-    """Return orthonormal random rows ``(m, length)``, ``m = ceil(share length)``: a Gaussian's, made so by QR."""
+    """Return orthonormal random rows ``(m, length)``, ``m = ceil(share length)``: QR of a Gaussian matrix."""
     measurements = max(1, min(length, -int(-share * length // 1)))
     rows = torch.linalg.qr(gaussian(seed, length, measurements))[0].T
     return rows.to(torch.get_default_dtype()).contiguous()
 
 
 def recovered(weight: Tensor, sensor: Tensor, count: int) -> Tensor:
-    """Return the matrix of `count` non-zeros recovered from measurements of the rows of a weight ``(out, in)``.
+    """Return a matrix of `count` non-zeros recovered from measurements of a weight's rows ``(out, in)``.
 
     Iterative hard thresholding on ``y = A W^T``: S moves along the gradient of ``|y - A S^T|^2``, keeps its
     `count` largest entries, and so on. The rows of A are orthonormal, so that a step of 1 is safe.

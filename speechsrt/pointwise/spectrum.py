@@ -52,11 +52,10 @@ def ranks_within(
     Raises:
         UserError: not even one rank a layer fits.
     """
-    left = budget - sum(prices.values())
+    least = sum(prices.values())
+    left = budget - least
     if left < 0:
-        raise UserError(
-            f"weight_budget={budget}: one rank for each of the {len(prices)} layers takes {sum(prices.values())}"
-        )
+        raise UserError(f"weight_budget={budget}: rank one in each of {len(prices)} layers takes {least}")
     ranks = dict.fromkeys(spectra, 1)
     offers = [(-(values[1] ** 2) / prices[name], name) for name, values in spectra.items() if len(values) > 1]
     heapq.heapify(offers)

@@ -25,7 +25,7 @@ class Squares(Pointwise):
 
     @abstractmethod
     def transformed(self, x: Tensor) -> Tensor:
-        """Return the products of all squares with ``(..., in)`` by the fast transform, ``(stack, ..., in)``."""
+        """Return all squares' products with ``(..., in)`` by the fast transform, ``(stack, ..., in)``."""
 
     def weight(self) -> Tensor:
         """Return the dense matrix ``(out, in)``."""

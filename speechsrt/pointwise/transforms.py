@@ -72,7 +72,7 @@ def hadamard(x: Tensor) -> Tensor:
 
 @cache
 def hadamard_matrix(n: int) -> Tensor:
-    """Return H itself, ``(n, n)`` in double precision: signs ``(-1)^(bits that i and j share)`` over root n."""
+    """Return H itself, ``(n, n)`` in double precision: ``(-1)^(bits that i and j share)`` over root n."""
     index = torch.arange(n)
     shared = index[:, None] & index
     parity = sum((shared >> bit) & 1 for bit in range(max(1, n.bit_length())))

@@ -60,7 +60,7 @@ class Checkpoints(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the epoch, and keep it as the best where it is."""
         score = self.sign * float(trainer.callback_metrics.get(self.monitor, torch.tensor(0.0)))
-        better = score > self.best_score and getattr(pl_module, "settled", True)
+        better = score > self.best_score and getattr(pl_module, "complete", True)
         if better:
             self.best_score, self.best_epoch = score, trainer.current_epoch
         self.save(trainer, self.last)

@@ -58,7 +58,7 @@ class SpeechTask(L.LightningModule):
         self._order: dict[str, Any] | None = None
 
     @property
-    def settled(self) -> bool:
+    def complete(self) -> bool:
         """Whether every layer is what its settings promise."""
         return all(placed.layer.settled for placed in self.model.placed)
 
@@ -102,7 +102,7 @@ class SpeechTask(L.LightningModule):
         }
 
     def weights(self) -> list[Any]:
-        """Return what is trained: tensors, or groups of them where layers have learning rates of their own."""
+        """Return what is trained: tensors, or groups of them where layers have rates of their own."""
         own = {id(p): placed.rate for placed in self.model.placed for p in placed.layer.parameters()}
         groups: dict[float, list[Tensor]] = {1.0: []}
         for parameter in filter(lambda p: p.requires_grad, self.parameters()):

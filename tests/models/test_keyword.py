@@ -7,8 +7,8 @@ import torch
 from speechsrt.errors import UserError
 from speechsrt.models.keyword import KeywordModel, fitted
 from speechsrt.models.model import target_of
-from speechsrt.pointwise.learned import Learned
 from speechsrt.pointwise.generators import layer_seed
+from speechsrt.pointwise.learned import Learned
 from speechsrt.pointwise.ternary import Ternary
 
 FEATURES = {"_target_": "speechsrt.audio.features.Mfcc", "channels": 8}

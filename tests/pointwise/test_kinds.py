@@ -222,7 +222,7 @@ def test_activations_keep_their_scale_at_the_start(rule, ins, outs):
 @pytest.mark.parametrize("depth", [4, 20])
 def test_activations_keep_their_scale_at_any_depth(rule, depth):
     """Layer after layer, nothing between, as Glorot & Bengio reason; the middle of several draws."""
-    if rule.get("rank") == 1 and "rank_ratio" in rule or rule.get("blocks") == 2:
+    if (rule.get("rank") == 1 and "rank_ratio" in rule) or rule.get("blocks") == 2:
         return  # of a product of matrices of rank one or so little is left, however they are scaled
     logs = []
     for seed in range(9):
@@ -310,6 +310,6 @@ def test_relative_error():
 
 
 def test_the_kinds_that_a_command_line_may_name():
-    named = """learned ternary low_rank toeplitz circulant fastfood monarch grouped ternary_learned random_fixed
-    pruned""".split()
-    assert set(named) <= {path.stem for path in (conf_dir() / "pointwise").glob("*.yaml")}
+    named = {"learned", "ternary", "low_rank", "toeplitz", "circulant", "fastfood", "monarch", "grouped"}
+    named |= {"ternary_learned", "random_fixed", "pruned"}
+    assert named <= {path.stem for path in (conf_dir() / "pointwise").glob("*.yaml")}
