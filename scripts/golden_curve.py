@@ -37,7 +37,7 @@ def curve(folder: Path, overrides: list[str]) -> list[dict[str, str]]:
 def main() -> None:
     """Write the file."""
     with (ROOT / "tests/golden/curve.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter[str](file, ("name", *COLUMNS), lineterminator="\n")
+        writer = csv.DictWriter(file, ("name", *COLUMNS), lineterminator="\n")
         writer.writeheader()
         for name, overrides in OVERRIDES.items():
             with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,10 @@ VERBS = {
     "prepare": ("download or find a corpus, verify it, write manifests", "data= data_root="),
     "train": ("fit a model, then score the test split", "any group; run_dir= seed= init_from= resume="),
     "evaluate": ("score a trained model on a split", "checkpoint= data= split= run_dir="),
+    "compress": (
+        "a trained model projected onto another kind, then fine-tuned",
+        "checkpoint= pointwise=; train's",
+    ),
     "transcribe": ("speech to text: one JSON object an utterance", "checkpoint= input= decoder="),
     "import_nemo": ("a .nemo file into our package", "input= output="),
     "benchmark": ("size and speed of a model here", "checkpoint= or model= pointwise= data=; run_dir="),
@@ -24,6 +28,8 @@ MISPLACED = {
     ("train", "split"): "it scores the test split; evaluate scores any",
     ("transcribe", "data"): "write input=, a file, a folder or a manifest",
     ("transcribe", "run_dir"): "it writes to stdout",
+    ("compress", "init_from"): "write checkpoint=",
+    ("compress", "resume"): "go on with train resume=",
     ("evaluate", "init_from"): "write checkpoint=",
     ("evaluate", "resume"): "write checkpoint=",
     ("import_nemo", "checkpoint"): "write input=",
@@ -31,6 +37,7 @@ MISPLACED = {
 }
 """Keys that a verb would pass over in silence, though who types them expects something."""
 ONLY = {
+    "weight_budget": ("compress",),
     "ngram": ("prepare",),
     "ngram_text": ("prepare",),
     "input": ("transcribe", "import_nemo"),

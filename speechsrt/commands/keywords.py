@@ -1,6 +1,6 @@
 """Keyword spotting, as the verbs see it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from speechsrt.loading.resident import ResidentClips
 from speechsrt.models.keyword import KeywordModel
 from speechsrt.models.model import SpeechModel
 from speechsrt.reports.keywords import keyword_report
+from speechsrt.reports.page import Section
 from speechsrt.reports.tables import percent
 from speechsrt.scoring.keywords import KeywordScore
 from speechsrt.training.history import KEYWORD_SCORES
@@ -111,9 +112,10 @@ class Keywords(Task):
         history: list[dict[str, object]],
         layers: list[dict[str, Any]],
         settings: str,
+        more: Sequence[Section] = (),
     ) -> None:
         """Write ``report.html`` and ``confusion.png``."""
-        keyword_report(folder / "report.html", metrics, score, history, layers, settings)
+        keyword_report(folder / "report.html", metrics, score, history, layers, settings, more)
 
     def summary(self, metrics: dict[str, Any]) -> list[tuple[str, str]]:
         """Return accuracy and number of clips."""

@@ -8,6 +8,7 @@ from typing import Any
 import speechsrt
 from speechsrt.commands.scoring import costs_of, counts, layer_rows
 from speechsrt.commands.screen import output
+from speechsrt.commands.spectra import spectra_sections
 from speechsrt.commands.task import Task
 from speechsrt.models.model import SpeechModel
 from speechsrt.reports.files import write_atomically
@@ -34,7 +35,8 @@ def write_results(
         folder / "metrics.json", (json.dumps(metrics, indent=2, ensure_ascii=False) + "\n").encode()
     )
     history: list[dict[str, object]] = [dict(row) for row in read_history(folder / "metrics.csv")]
-    task.report(folder, metrics, result, history, layer_rows(layers, model.reference_seconds), settings)
+    rows = layer_rows(layers, model.reference_seconds)
+    task.report(folder, metrics, result, history, rows, settings, spectra_sections(folder, model))
     return metrics
 
 

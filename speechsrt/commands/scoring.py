@@ -25,7 +25,7 @@ def counts(model: SpeechModel, layers: list[LayerCost]) -> dict[str, Any]:
     return {
         "trained_weights": cost.trained_weights,
         "total_weights": cost.total_weights,
-        "stored_bits": stored_bits(model),
+        "stored_bits": stored_bits(model, model.placed),
         "multiplications_per_second": round(cost.multiplications / model.reference_seconds),
         "additions_per_second": round(cost.additions / model.reference_seconds),
     }

@@ -1,7 +1,7 @@
 """Recognition of sentences, as the verbs see it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from speechsrt.loading.utterances import Utterances
 from speechsrt.models.model import SpeechModel
 from speechsrt.models.recogniser import Recogniser
 from speechsrt.reports.files import write_atomically
+from speechsrt.reports.page import Section
 from speechsrt.reports.tables import percent
 from speechsrt.reports.words import words_report
 from speechsrt.scoring.words import WordScore
@@ -130,6 +131,7 @@ class Sentences(Task):
         history: list[dict[str, object]],
         layers: list[dict[str, Any]],
         settings: str,
+        more: Sequence[Section] = (),
     ) -> None:
         """Write ``report.html``, ``errors.txt``, and ``transcripts.jsonl`` for programs."""
         rows = zip(score.names, score.references, score.hypotheses, strict=True)
@@ -137,7 +139,7 @@ class Sentences(Task):
             json.dumps({"file": f, "said": s, "heard": h}, ensure_ascii=False) + "\n" for f, s, h in rows
         ]
         write_atomically(folder / "transcripts.jsonl", "".join(texts).encode())
-        words_report(folder / "report.html", metrics, score, history, layers, settings)
+        words_report(folder / "report.html", metrics, score, history, layers, settings, more)
 
     def summary(self, metrics: dict[str, Any]) -> list[tuple[str, str]]:
         """Return the error rates and the number of words."""

@@ -6,7 +6,7 @@ Keyword spotting (`keywords`) and recognition (`sentences`) are two answers to t
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.manifest import Contents
 from speechsrt.errors import UserError
 from speechsrt.models.model import TASKS, SpeechModel, task_of
+from speechsrt.reports.page import Section
 from speechsrt.training.task import Recipe, SpeechTask
 
 Rejected = list[tuple[str, str]]
@@ -91,6 +92,7 @@ class Task(ABC):
         history: list[dict[str, object]],
         layers: list[dict[str, Any]],
         settings: str,
+        more: Sequence[Section] = (),
     ) -> None:
         """Write the pages and pictures of a run folder."""
 

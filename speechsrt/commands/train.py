@@ -29,6 +29,7 @@ from speechsrt.reports.files import write_atomically
 from speechsrt.reports.tables import table
 from speechsrt.training.checkpoints import Checkpoints
 from speechsrt.training.history import History, columns, read_history
+from speechsrt.training.spectra import Spectra
 from speechsrt.training.task import Recipe
 
 
@@ -82,7 +83,11 @@ def plan(config: dict[str, Any]) -> Plan:
     monitor = task.scores[0]
     checkpoints = Checkpoints(folder / "checkpoints", monitor, task.sign, config["save_minutes"])
     say_epoch = None if is_interactive() else console.print
-    callbacks: list[L.Callback] = [History(folder / "metrics.csv", task.scores, say_epoch), checkpoints]
+    callbacks: list[L.Callback] = [
+        History(folder / "metrics.csv", task.scores, say_epoch),
+        Spectra(folder / "spectra.csv"),
+        checkpoints,
+    ]
     if config["early_stopping"] is not None:
         mode = "max" if task.sign > 0 else "min"
         callbacks.append(EarlyStopping(monitor, mode=mode, patience=config["early_stopping"]))

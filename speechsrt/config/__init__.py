@@ -2,8 +2,8 @@
 
 Hydra composes the files under ``conf/``; its ``main`` is not used, because a mistake has to be one line and
 exit code 2. `typed` makes Hydra's grammar take what people write, `compose` makes the configuration, `resume`
-that of a run which goes on, `checks` holds what must be true of it, `placement` reads its rules, `mistakes`
-explains.
+that of a run which goes on, `derived` that of one which begins where another ended, `checks` holds what must
+be true of it, `placement` reads its rules, `mistakes` explains.
 Hydra is imported when it is first needed: ``--help`` can do without.
 """
 

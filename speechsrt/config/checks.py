@@ -31,6 +31,7 @@ KINDS: dict[str, Any] = {
     "split": str,
     "ngram": int | None,
     "ngram_text": str | None,
+    "weight_budget": int | None,
     "input": str | None,
     "output": str | None,
     "rounding": Literal["floor", "floor_plus_one", "ceil"] | None,
@@ -47,6 +48,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "save_minutes": (0, float("inf")),
     "early_stopping": (1, float("inf")),
     "ngram": (1, 6),
+    "weight_budget": (1, float("inf")),
     "chunk_seconds": (1, float("inf")),
     "overlap_seconds": (0, float("inf")),
 }

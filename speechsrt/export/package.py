@@ -10,6 +10,7 @@ of format 2, and its ``packed`` tells which layer and shape each module is.
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from speechsrt.errors import UserError
 from speechsrt.models.keyword import KeywordModel
@@ -41,37 +42,41 @@ class Stored:
     tensors: dict[str, Tensor]
 
 
-def package_tensors(model: SpeechModel) -> dict[str, Tensor]:
+def package_tensors(model: nn.Module, layers: Sequence[Placed]) -> dict[str, Tensor]:
     """Return what a package stores of a model: its state without batch counters, packed, on the CPU."""
     state = model.state_dict()
-    for module, placed in packing(model).items():
+    for module, placed in packing(model, layers).items():
         state = {name: tensor for name, tensor in state.items() if not name.startswith(f"{module}.")}
         tensors = placed.layer.pack() or {}
         state |= {f"{module}{PACKED}{name}": tensor for name, tensor in tensors.items()}
     return {k: v.cpu().contiguous() for k, v in state.items() if not k.endswith("num_batches_tracked")}
 
 
-def packing(model: SpeechModel) -> dict[str, Placed]:
+def packing(model: nn.Module, layers: Sequence[Placed]) -> dict[str, Placed]:
     """Return the layers that pack their weights, by the names of their modules."""
     names = {module: name for name, module in model.named_modules()}
-    return {names[p.layer]: p for p in model.placed if type(p.layer).pack is not Pointwise.pack}
+    return {names[p.layer]: p for p in layers if type(p.layer).pack is not Pointwise.pack}
 
 
-def stored_bits(model: SpeechModel) -> int:
+def stored_bits(model: nn.Module, layers: Sequence[Placed]) -> int:
     """Return how many bits the tensors of the model's package take."""
-    return 8 * sum(tensor.numel() * tensor.element_size() for tensor in package_tensors(model).values())
+    return 8 * sum(
+        tensor.numel() * tensor.element_size() for tensor in package_tensors(model, layers).values()
+    )
 
 
 def save(model: SpeechModel, path: Path, about: dict[str, Any] | None = None) -> None:
     """Write a package; `about` is kept beside the description (scores, data, commit) as JSON."""
     packed = {
         module: {"layer": placed.slot.name, "shape": [placed.slot.out_channels, placed.slot.in_channels]}
-        for module, placed in packing(model).items()
+        for module, placed in packing(model, model.placed).items()
     }
     header = {"format": FORMAT if packed else 1, "task": model.task, "model": model.describe()}
     header |= {"about": about or {}} | ({"packed": packed} if packed else {})
     temporary = path.with_name(path.name + ".part")
-    save_file(package_tensors(model), temporary, {"speechsrt": json.dumps(header, ensure_ascii=False)})
+    save_file(
+        package_tensors(model, model.placed), temporary, {"speechsrt": json.dumps(header, ensure_ascii=False)}
+    )
     os.replace(temporary, path)
 
 

@@ -75,7 +75,7 @@ class SpeechModel(nn.Module, ABC):
         return {
             "features": front,
             "network": self.network_node,
-            "layers": {placed.slot.name: _describe_layer(placed) for placed in self.placed},
+            "layers": {placed.slot.name: described(placed) for placed in self.placed},
         }
 
 
@@ -89,6 +89,7 @@ def target_of(thing: object) -> str:
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
 
 
-def _describe_layer(placed: Placed) -> dict[str, Any]:
+def described(placed: Placed) -> dict[str, Any]:
+    """Return the settled settings of a layer, as a description keeps them."""
     rate = {} if placed.rate == 1 else {"rate": placed.rate}
     return {"_target_": target_of(placed.layer)} | placed.layer.settings() | rate

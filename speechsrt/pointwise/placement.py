@@ -113,7 +113,16 @@ def slots_of(make: Callable[[Factory], nn.Module]) -> list[Slot]:
 
 def resolve(slots: Sequence[Slot], rules: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """Return for every slot's name the rule that holds there, the last match winning."""
-    chosen: dict[str, Mapping[str, Any]] = {slot.name: LEARNED for slot in slots}
+    return {slot.name: LEARNED for slot in slots} | matched(slots, rules)
+
+
+def matched(slots: Sequence[Slot], rules: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the rule that holds for the slots that a rule names, by their names.
+
+    Raises:
+        UserError: a rule matches nothing.
+    """
+    chosen: dict[str, Mapping[str, Any]] = {}
     for rule in rules:
         patterns = [rule["where"]] if isinstance(rule["where"], str) else rule["where"]
         if not patterns:

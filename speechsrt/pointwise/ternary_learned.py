@@ -4,7 +4,8 @@ The control of the fixed ternary kind. Latent weights w are trained; what multip
 ``alpha sign(w)`` where ``|w|`` is above a threshold, else 0 (Li, Zhang & Liu 2016, ternary weight networks,
 arXiv 1605.04711): the threshold of an output is ``0.7`` times the mean of its ``|w|`` (their approximation of
 the best one, eq. 6), alpha the mean of the ``|w|`` above it (eq. 5). With ``density`` the threshold is the
-one that leaves so many of the layer's weights, by size. The gradient goes to w as if nothing had been rounded.
+one that leaves so many of the layer's weights, by size. The gradient goes to w as if nothing had been
+rounded.
 """
 
 from typing import Any, Self

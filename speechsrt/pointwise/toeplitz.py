@@ -4,7 +4,7 @@
 circulants and skew-circulants, r = 2 all Toeplitz matrices and their inverses, r = n every matrix.
 
 By the displacement equation ``Z_1 M - M Z_-1 = 2 sum_i g_i (J h_i)^T`` (Z the shifts, J the reversal) an
-entry follows from its neighbour up and left: ``M[i, j] = M[i-1, j-1] - 2 sum g[i] h[n-j]``, and around the corner
+entry follows from its neighbour up and left: ``M[i, j] = M[i-1, j-1] - 2 sum g[i] h[n-j]``, around the corner
 ``M[i, 0] = -M[i-1, n-1] + 2 sum g[i] h[0]``. So all of M costs ``r n^2``, where products of the squares
 would take ``r n^3``.
 """

@@ -75,8 +75,8 @@ def hadamard_matrix(n: int) -> Tensor:
     """Return H itself, ``(n, n)`` in double precision: ``(-1)^(bits that i and j share)`` over root n."""
     index = torch.arange(n)
     shared = index[:, None] & index
-    parity = sum((shared >> bit) & 1 for bit in range(max(1, n.bit_length())))
-    return (1 - 2 * (parity % 2)).double() / n**0.5
+    bits = torch.stack([(shared >> bit) & 1 for bit in range(n.bit_length())])
+    return (1 - 2 * (bits.sum(0) % 2)).double() / n**0.5
 
 
 def power_of_two(n: int) -> int:

@@ -44,6 +44,7 @@ def keyword_report(
     history: Sequence[Mapping[str, object]],
     layers: Sequence[Mapping[str, Any]],
     config_text: str,
+    more: Sequence[Section] = (),
 ) -> None:
     """Write the page at `path`, and `confusion.png` beside it.
 
@@ -54,6 +55,7 @@ def keyword_report(
         history: The rows of `metrics.csv`; none where nothing was trained.
         layers: One row a layer with the keys of `run.LAYER_COLUMNS`.
         config_text: The resolved configuration as YAML.
+        more: What else the run tells, before the layers.
 
     Raises:
         OSError: the folder is absent or cannot be written.
@@ -67,6 +69,7 @@ def keyword_report(
         Section("Word by word", [_words(score)]),
         Section("Said and heard", [Paragraph(_CONFUSION_TEXT), Picture(picture, _describe(score))]),
         Section("Surest mistakes", _mistakes(score)),
+        *more,
         layers_section(layers),
         settings_section(config_text),
     ]

@@ -54,7 +54,7 @@ def confusion(labels: Sequence[str], matrix: ArrayLike) -> bytes:
     counts = np.asarray(matrix)
     size = len(labels)
     shades = _shades(counts)
-    with _plain_text():
+    with plain_text():
         side = min(20.0, max(2.4, (0.42 if size <= MOST_COUNTED else 0.27) * size))
         figure = Figure(figsize=(side, side), dpi=120)
         axes = figure.add_subplot()
@@ -62,7 +62,7 @@ def confusion(labels: Sequence[str], matrix: ArrayLike) -> bytes:
         _label_cells(axes, labels)
         if size <= MOST_COUNTED:
             _write_counts(axes, counts, shades)
-        return _png(figure)
+        return png(figure)
 
 
 def curves(history: Sequence[Mapping[str, object]]) -> bytes:
@@ -74,21 +74,21 @@ def curves(history: Sequence[Mapping[str, object]]) -> bytes:
     clock = "epoch" if all(_once_an_epoch(history, column) for column in columns) else "step"
     series = {rate: _series(history, clock, rate.column) for rate in RATES}
     known = {rate: points for rate, points in series.items() if points[1]}
-    with _plain_text():
+    with plain_text():
         rows = 2 if known else 1
         figure = Figure(figsize=(5.6, 2.6 * rows), dpi=120, layout="constrained")
         panels = figure.subplots(rows, 1, squeeze=False, sharex=True)[:, 0]
         _draw(panels[0], *_series(history, clock, "train_loss"), colour=GREY, name="training")
         _draw(panels[0], *_series(history, clock, "val_loss"), colour=BLUE, name="validation")
-        _dress(panels[0], "loss")
+        dress(panels[0], "loss")
         panels[0].legend(frameon=False, fontsize=9)
         if known:
             _draw_rates(panels[1], known, clock)
         panels[-1].set_xlabel(clock, color=GREY)
-        return _png(figure)
+        return png(figure)
 
 
-def _plain_text() -> AbstractContextManager[None]:
+def plain_text() -> AbstractContextManager[None]:
     """The shipped font and no markup, whatever the user's matplotlibrc says."""
     return matplotlib.rc_context({"font.family": FONT, "text.usetex": False, "text.parse_math": False})
 
@@ -188,13 +188,14 @@ def _draw_rates(axes: Axes, known: Mapping[Rate, tuple[list[float], list[float]]
     best = first.best(range(len(values)), key=values.__getitem__)
     axes.plot(times[best], values[best], "o", color=first.colour)
     title = f"validation {first.name}, best {values[best]:.1%} at {clock} {times[best]:.0f}"
-    _dress(axes, title.replace("%", " %"))
+    dress(axes, title.replace("%", " %"))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None, symbol=" %"))
     if len(known) > 1:
         axes.legend(frameon=False, fontsize=9)
 
 
-def _dress(axes: Axes, title: str) -> None:
+def dress(axes: Axes, title: str) -> None:
+    """A title, a light grid, whole numbers below."""
     axes.set_title(title, loc="left", fontsize=11)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.grid(color="#e5e7eb", linewidth=0.6)
@@ -202,7 +203,8 @@ def _dress(axes: Axes, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG file."""
     FigureCanvasAgg(figure)
     file = io.BytesIO()
     # Without the program's name the same numbers give the same bytes under every release's version string.

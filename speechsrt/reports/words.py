@@ -21,6 +21,7 @@ def words_report(
     history: Sequence[Mapping[str, object]],
     layers: Sequence[Mapping[str, Any]],
     config_text: str,
+    more: Sequence[Section] = (),
 ) -> None:
     """Write the page at `path`, and `errors.txt` beside it.
 
@@ -31,6 +32,7 @@ def words_report(
         history: The rows of `metrics.csv`; none where nothing was trained.
         layers: One row a layer with the keys of `run.LAYER_COLUMNS`.
         config_text: The resolved configuration as YAML.
+        more: What else the run tells, before the layers.
 
     Raises:
         OSError: the folder is absent or cannot be written.
@@ -43,6 +45,7 @@ def words_report(
         Section("Errors", _errors(metrics)),
         Section("Worst utterances", _worst(score)),
         Section("Words most often wrong", _most_wrong(score)),
+        *more,
         layers_section(layers),
         settings_section(config_text),
     ]

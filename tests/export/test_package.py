@@ -114,7 +114,7 @@ def test_the_header_tells_all_and_the_tensors_are_the_trained_ones(model, path):
     trained = {name for name, parameter in model.named_parameters()}
     assert trained < names
     assert all("running" in name for name in names - trained)
-    assert package.stored_bits(model) == 8 * size
+    assert package.stored_bits(model, model.placed) == 8 * size
 
 
 def test_letters_of_any_language_stay_readable_in_the_file(path):

@@ -54,8 +54,8 @@ def test_counts_are_what_an_optimizer_and_a_package_hold(rules):
     made = built(*rules)
     cost = total(costs(made))
     assert cost.trained_weights == sum(p.numel() for p in made.network.parameters() if p.requires_grad)
-    assert cost.stored_bits == stored_bits(made.network)
-    tensors = package_tensors(made.network).values()
+    assert cost.stored_bits == stored_bits(made.network, made.placed)
+    tensors = package_tensors(made.network, made.placed).values()
     assert cost.stored_bits == sum(8 * len(tensor.numpy().tobytes()) for tensor in tensors)
 
 
