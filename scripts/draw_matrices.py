@@ -1,10 +1,11 @@
-"""Draw ``docs/pictures/pointwise.png``: the weights of each kind of 1x1, and their singular values.
+"""Draw ``docs/pictures``: ``pointwise.png``, weights and singular values of some kinds of 1x1, and
+``kinds/KIND.png``, the weights of every kind of ``conf/pointwise``.
 
 usage: python scripts/draw_matrices.py
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,15 +14,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 
+from speechsrt.config import conf_dir
 from speechsrt.pointwise.base import Pointwise
 from speechsrt.pointwise.learned import Learned
 from speechsrt.pointwise.low_rank import LowRank
+from speechsrt.pointwise.placement import Slot, place
 from speechsrt.pointwise.ternary import Ternary
 from speechsrt.reports.plots import BLUE, GREY, ORANGE
 
-PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "pointwise.png"
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTH, DENSITY, RANK, SEED = 64, 0.1, 8, 2
+CHOSEN = {"low_rank": {"rank": RANK}}  # where the file of a kind leaves a choice open
 SIGNED = LinearSegmentedColormap.from_list("signed", [ORANGE, "white", BLUE])
 BARS = "#93a3b8"
 LINES = ["#111827", "#9ca3af", "#b45309", "#0f766e", "#7c3aed"]
@@ -39,21 +44,41 @@ def layers() -> dict[str, Pointwise]:
     return made
 
 
+def kinds() -> dict[str, Pointwise]:
+    """Return one layer of every kind, as its file has it: new, but one that is pruned as it ends."""
+    made: dict[str, Pointwise] = {}
+    for path in sorted((conf_dir() / "pointwise").glob("*.yaml")):
+        torch.manual_seed(SEED)
+        rule = dict(OmegaConf.load(path)) | CHOSEN.get(path.stem, {})
+        made[path.stem] = place(Slot("block1.0", "block", WIDTH, WIDTH), rule).layer
+        made[path.stem].after_step(1, 1)
+    return made
+
+
 def draw_matrix(axes: Axes, name: str, weight: NDArray[np.float64]) -> None:
-    """Draw one matrix, its trained numbers in the title, and for a sparse one its counts at the edges."""
+    """Draw one matrix, its name in the title, and for a sparse one its counts at the edges."""
     present = weight != 0
-    limit = (2 if present.all() else 1) * float(np.sqrt(np.mean(weight[present] ** 2)))
-    axes.imshow(weight, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+    draw_weights(axes, weight, (2 if present.all() else 1) * size_of(weight))
     axes.set_title(name, fontsize=11, loc="left")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_color("#d1d5db")
-    axes.set_ylabel("outputs", fontsize=8, color=GREY)
     if present.all():
         axes.set_xlabel("inputs", fontsize=8, color=GREY)
         return
     draw_counts(axes.inset_axes((1.02, 0, 0.16, 1), sharey=axes), present.sum(1), sideways=True)
     draw_counts(axes.inset_axes((0, -0.18, 1, 0.16), sharex=axes), present.sum(0), sideways=False)
+
+
+def size_of(weight: NDArray[np.float64]) -> float:
+    """Return the root mean square of the non-zeros."""
+    return float(np.sqrt(np.mean(weight[weight != 0] ** 2)))
+
+
+def draw_weights(axes: Axes, weight: NDArray[np.float64], limit: float) -> None:
+    """Draw a matrix in colours that are full at plus and minus the limit."""
+    axes.imshow(weight, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_color("#d1d5db")
+    axes.set_ylabel("outputs", fontsize=8, color=GREY)
 
 
 def draw_counts(axes: Axes, counts: NDArray[np.int64], sideways: bool) -> None:
@@ -103,20 +128,40 @@ def draw_values(axes: Axes, weights: dict[str, NDArray[np.float64]]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def main() -> None:
-    """Draw and write the picture."""
+def draw_overview(path: Path) -> None:
+    """Draw the matrices of `layers` and their singular values."""
     weights = {name: layer.weight().detach().double().numpy() for name, layer in layers().items()}
     figure = Figure(figsize=(9.6, 6.6), dpi=110)
-    FigureCanvasAgg(figure)
     panels = figure.subplots(2, 3, gridspec_kw={"wspace": 0.32, "hspace": 0.2})
     for axes, (name, weight) in zip(np.delete(panels.flat, 2), weights.items(), strict=True):
         draw_matrix(axes, name, weight)
     draw_values(panels[0, 2], weights)
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(
-        PICTURE, facecolor="white", bbox_inches="tight", pad_inches=0.15, metadata={"Software": None}
-    )
-    print(PICTURE)
+    save(figure, path, bbox_inches="tight", pad_inches=0.15)
+
+
+def draw_kind(path: Path, layer: Pointwise) -> None:
+    """Draw one matrix, four pixels an entry."""
+    figure = Figure(figsize=(3.2, 3.2), dpi=100)
+    axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+    weight = layer.weight().detach().double().numpy()
+    draw_weights(axes, weight, min(2 * size_of(weight), float(np.abs(weight).max())))
+    axes.set_xlabel("inputs", fontsize=8, color=GREY)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path, **how: Any) -> None:
+    """Write a figure as PNG and say where."""
+    FigureCanvasAgg(figure)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, facecolor="white", metadata={"Software": None}, **how)
+    print(path)
+
+
+def main() -> None:
+    """Draw and write all pictures."""
+    draw_overview(PICTURES / "pointwise.png")
+    for name, layer in kinds().items():
+        draw_kind(PICTURES / "kinds" / f"{name}.png", layer)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+STRUCTURE_PAYS = 1 << 18
+"""From so many entries of a matrix on, several small products take less time than the one they make up."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 

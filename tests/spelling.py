@@ -19,6 +19,13 @@ TINY_NET = [
     "model.wide_kernel=11",
     "model.last=32",
 ]
+TINY_GRU = [
+    "batch_seconds=20",
+    "model.conv_channels=[4,4]",
+    "model.conv_kernels=[[5,5],[3,3]]",
+    "model.hidden=[8,8,8]",
+    "model.last=16",
+]
 FIVE_BLOCKS = ["model.channels=[16,16,16,16,16]", "model.kernels=[5,5,5,5,5]"]
 """As many blocks as the experiments name, for a tiny net."""
 TINY_CTC = [

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 from omegaconf import OmegaConf
-from spelling import FIVE_BLOCKS, TINY_NET, saying, spoken, write_librispeech, write_spelling
+from spelling import FIVE_BLOCKS, TINY_GRU, TINY_NET, saying, spoken, write_librispeech, write_spelling
 
 from speechsrt import config
 from speechsrt.build import build
@@ -23,7 +23,7 @@ PAGES = [
     "README.md",
     *(
         f"docs/{page}.md"
-        for page in ("quickstart", "training", "pointwise", "recognition", "results", "corpora")
+        for page in ("quickstart", "training", "pointwise", "recognition", "compress", "results", "corpora")
     ),
 ]
 SHRINK = ["trainer.max_epochs=1", "batch_size=16", "model.channels=16", "model.wide=32"]
@@ -118,8 +118,12 @@ def shrunk(command: list[str]) -> list[str]:
     few = FEW_TOKENS if {"text=bpe", "text=unigram"} & set(rest) else []
     if verb == "prepare":
         return [*command, *few, *(() if said(rest, "data=") else SYNTHETIC)]
+    if verb == "compress":
+        return [verb, *rest, *(word for word in command if word == "trainer.max_epochs=0")]
     if verb != "train" or said(rest, "resume=", "--help"):
         return command
+    if said(rest, "model=deepspeech"):
+        return [verb, *rest, SHRINK[0], *TINY_GRU]
     if said(rest, *SENTENCES):
         small = TINY_NET[:1] if said(rest, "init_from=") else TINY_NET
         small = [*small, *FIVE_BLOCKS] if said(rest, "experiment=mini") else small

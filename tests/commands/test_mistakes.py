@@ -40,7 +40,7 @@ MISTAKES = {
     "placement={where: block, kind: ternary}": r"placement=\{.*\}: Cannot merge .*; --help behind the verb",
     "placement=[1]": r"placement: write rules as \{where: .*\}, not 1",
     "placement=[{kind: ternary}]": r"placement: write rules as",
-    "placement=[{where: block, kind: foo}]": r"placement: kind=foo does not exist; choose from learned",
+    "placement=[{where: block, kind: foo}]": r"placement: kind=foo does not exist; choose from circulant",
     "placement=[{where: block, kind: ternary, densty: 1}]": r"no setting densty; did you mean density\?",
     "placement=[{where: nothing*, kind: ternary}]": r"where=nothing\*: matches no layer .* roles:",
     "placement=[{where: 3, kind: ternary}]": r"placement: where=3: write roles or names of layers",

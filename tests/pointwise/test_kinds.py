@@ -118,6 +118,16 @@ def test_forward_of_a_whole_batch(rule):
 
 
 @every_kind
+def test_forward_of_a_wide_layer(rule):
+    """Wide enough for the roads that only pay there."""
+    layer = layer_of(rule, 512, 512)
+    assert layer is not None
+    x = torch.randn(2, 3, 512)
+    torch.testing.assert_close(layer(x), x @ layer.weight().T, rtol=1e-4, atol=1e-4)
+    assert layer(x[:0]).shape == (0, 3, 512)
+
+
+@every_kind
 def test_gradient_reaches_the_input_and_whatever_is_trained(rule):
     for layer in fitting(rule):
         layer.double()

@@ -91,3 +91,13 @@ def test_a_run_is_not_overwritten(train: Train) -> None:
     train("trainer.max_epochs=1")
     with pytest.raises(UserError, match="already holds a run"):
         train("trainer.max_epochs=1")
+
+
+def test_a_run_of_a_release_that_knew_fewer_keys(train: Train, tmp_path: Path) -> None:
+    train(run_dir="old")
+    file = tmp_path / "old" / "config.yaml"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.startswith("weight_budget")))
+    assert len(file.read_text().splitlines()) == len(lines) - 1
+    train(f"resume={tmp_path / 'old'}", "trainer.max_epochs=4")
+    assert len(read_history(tmp_path / "old" / "metrics.csv")) == 4

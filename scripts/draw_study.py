@@ -1,0 +1,271 @@
+"""Tables and pictures of the studies out of ``results/``: docs/kinds/README.md, "Measured".
+
+usage: python scripts/draw_study.py kinds|sparsity|wide|switch|speed
+
+Prints the Markdown table and writes ``docs/pictures/studies/NAME.png``.
+"""
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from speechsrt.reports.files import write_atomically
+from speechsrt.reports.plots import BLUE, GREY, ORANGE, dress, plain_text, png
+from speechsrt.reports.tables import markdown
+from speechsrt.scoring.intervals import mean_interval
+
+ROOT = Path(__file__).parents[1]
+Result = dict[str, Any]
+COLOURS = {"learned": "#111827", "low_rank": "#6b7280", "toeplitz": "#b45309", "circulant": "#f59e0b"}
+COLOURS |= {"fastfood": "#a16207", "monarch": "#7c3aed", "grouped": "#0f766e", "ternary": BLUE}
+COLOURS |= {"ternary_learned": "#60a5fa", "random_fixed": "#be185d", "pruned": "#16a34a"}
+METHODS = {"one_shot": GREY, "gradual": BLUE, "l1": "#0f766e", "csp": ORANGE}
+
+
+def results(study: str) -> list[Result]:
+    """Return the results of a study."""
+    paths = sorted((ROOT / "results" / study).glob("*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def by_row(found: list[Result]) -> dict[str, list[Result]]:
+    """Return the seeds of each row."""
+    rows: dict[str, list[Result]] = defaultdict(list)
+    for result in sorted(found, key=lambda result: result["seed"]):
+        rows[result["row"]].append(result)
+    return rows
+
+
+def accuracy(seeds: list[Result]) -> str:
+    """Return the test accuracy: of one seed with Wilson's interval, of more with Student's."""
+    if len(seeds) == 1:
+        low, high = seeds[0]["accuracy_interval"]
+        return f"{100 * seeds[0]['accuracy']:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+    mean, half = mean_interval(100 * seed["accuracy"] for seed in seeds)
+    return f"{mean:.2f} ± {half:.2f} ({len(seeds)} seeds)"
+
+
+def best_validation(seeds: list[Result]) -> str:
+    """Return the validation accuracy of the chosen epoch, seed by seed (of pruned nets: the last)."""
+    chosen = [
+        seed["history"]["val_accuracy"][-1]
+        if seed.get("kind", "pruned") == "pruned"
+        else max(seed["history"]["val_accuracy"])
+        for seed in seeds
+    ]
+    return ", ".join(f"{100 * value:.2f}" for value in chosen)
+
+
+def scatter(axes: Axes, rows: dict[str, list[Result]], key: str, scale: float, unit: str) -> None:
+    """Draw accuracy against a cost, a point a row; budgets by marker."""
+    markers = {"dense": "*", "A": "o", "B": "s"}
+    for seeds in rows.values():
+        kind, group = seeds[0]["kind"], seeds[0].get("group", "A")
+        mean = sum(100 * seed["accuracy"] for seed in seeds) / len(seeds)
+        axes.plot(
+            max(seeds[0][key] / scale, 1e-3),
+            mean,
+            markers[group],
+            color=COLOURS[kind],
+            markersize=8,
+            alpha=0.9,
+        )
+        axes.annotate(
+            kind.replace("_", " "),
+            (seeds[0][key] / scale, mean),
+            fontsize=6.5,
+            color=GREY,
+            xytext=(5, 3),
+            textcoords="offset points",
+        )
+    dress(axes, "test accuracy, %")
+    axes.set_xlabel(unit, color=GREY)
+
+
+def kinds() -> tuple[str, Figure]:
+    """All kinds at two budgets."""
+    rows = by_row(results("kinds"))
+    lines = [
+        (
+            seeds[0]["group"],
+            seeds[0]["label"],
+            best_validation(seeds),
+            accuracy(seeds),
+            seeds[0]["trained_weights"],
+            seeds[0]["stored_bits"],
+            f"{seeds[0]['multiplications_per_second'] / 1e6:.2f} M",
+            f"{seeds[0]['additions_per_second'] / 1e6:.2f} M",
+        )
+        for seeds in sorted(
+            rows.values(), key=lambda s: (["dense", "A", "B"].index(s[0]["group"]), -s[0]["accuracy"])
+        )
+    ]
+    columns = [
+        "budget",
+        "1x1s",
+        "validation, %",
+        "test, %",
+        "trained",
+        "stored bits",
+        "mult. / s",
+        "add. / s",
+    ]
+    figure = Figure(figsize=(10, 4.2), dpi=120, layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    scatter(left, rows, "trained_weights", 1000, "trained weights, thousands")
+    scatter(right, rows, "stored_bits", 8000, "stored, KB")
+    return markdown(columns, lines), figure
+
+
+def sparsity() -> tuple[str, Figure]:
+    """Accuracy against sparsity, by method."""
+    found = results("sparsity")
+    levels = sorted({result["sparsity"] for result in found})
+    lines, figure = [], Figure(figsize=(5.6, 3.8), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for method, colour in METHODS.items():
+        own = {r["sparsity"]: r for r in found if r["method"] == method}
+        lines.append((method, *(accuracy([own[level]]) if level in own else None for level in levels)))
+        points = sorted(own)
+        axes.errorbar(
+            [100 * level for level in points],
+            [100 * own[level]["accuracy"] for level in points],
+            [
+                [100 * abs(own[level]["accuracy"] - own[level]["accuracy_interval"][end]) for level in points]
+                for end in (0, 1)
+            ],
+            color=colour,
+            label=method.replace("_", " "),
+            marker="o",
+            capsize=2,
+        )
+    dress(axes, "test accuracy, % (Wilson's interval)")
+    axes.set_xlabel("zeros among the 1x1s, %", color=GREY)
+    axes.legend(frameon=False, fontsize=9)
+    return markdown(["method", *(f"{100 * level:.0f} % zeros" for level in levels)], lines), figure
+
+
+def wide() -> tuple[str, Figure]:
+    """Toeplitz-like against low rank on a wide layer."""
+    rows = by_row(results("wide"))
+    lines = []
+    for seeds in sorted(rows.values(), key=lambda seeds: seeds[0]["trained_weights"]):
+        rejects, half = mean_interval(100 * seed["false_rejects"] for seed in seeds)
+        lines.append(
+            (
+                seeds[0]["label"],
+                seeds[0]["trained_weights"],
+                accuracy(seeds),
+                f"{rejects:.2f} ± {half:.2f}" if len(seeds) > 1 else f"{rejects:.2f}",
+            )
+        )
+    figure = Figure(figsize=(5.6, 3.8), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for seeds in rows.values():
+        kind = seeds[0]["kind"]
+        for seed in seeds:
+            axes.plot(seed["trained_weights"] / 1000, 100 * seed["false_rejects"], "o", color=COLOURS[kind])
+        axes.annotate(
+            seeds[0]["label"],
+            (seeds[0]["trained_weights"] / 1000, 100 * seeds[0]["false_rejects"]),
+            fontsize=7,
+            color=GREY,
+            xytext=(5, 3),
+            textcoords="offset points",
+        )
+    dress(axes, "false rejects, %, at false alarms in 1 % of the clips")
+    axes.set_xlabel("trained weights, thousands", color=GREY)
+    return markdown(["wide layer", "trained", "test accuracy, %", "false rejects, %"], lines), figure
+
+
+def switch() -> tuple[str, Figure]:
+    """Character error rate against the epoch of the switch."""
+    found = results("switch")
+    figure = Figure(figsize=(5.6, 3.8), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    lines = []
+    for penalty, colour in (("trace_norm", BLUE), ("l2", ORANGE)):
+        own = sorted((r for r in found if r["penalty"] == penalty), key=lambda r: r["epoch"])
+        axes.plot(
+            [r["epoch"] for r in own],
+            [100 * min(r["val_cer"]) for r in own],
+            "o-",
+            color=colour,
+            label=penalty.replace("_", " "),
+        )
+        lines += [
+            (
+                penalty,
+                r["epoch"],
+                f"{100 * min(r['val_cer']):.1f}",
+                f"{100 * r['cer']:.1f}",
+                r["trained_weights"],
+                sum(r["ranks"].values()),
+            )
+            for r in own
+        ]
+    dress(axes, "validation character error rate, %")
+    axes.set_xlabel("epochs before the switch", color=GREY)
+    axes.legend(frameon=False, fontsize=9)
+    columns = ["penalty", "switch after", "validation CER, %", "test CER, %", "trained", "sum of ranks"]
+    return markdown(columns, lines), figure
+
+
+def speed() -> tuple[str, Figure]:
+    """Time over that of the learned kind, by width."""
+    rows = json.loads((ROOT / "results" / "speed.json").read_text())["rows"]
+    widths = sorted({row["width"] for row in rows})
+    table: dict[str, dict[int, Result]] = defaultdict(dict)
+    for row in rows:
+        table[row["kind"]][row["width"]] = row
+    figure = Figure(figsize=(10, 4.0), dpi=120, layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, name, title in zip(
+        panels, ("forward", "step"), ("forward", "forward and backward"), strict=True
+    ):
+        for kind, own in table.items():
+            axes.plot(
+                widths, [own[w][f"{name}_ratio"] for w in widths], ".-", color=COLOURS[kind], label=kind
+            )
+        dress(axes, f"{title}: time over learned's")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(widths, [str(w) for w in widths])
+        axes.set_xlabel("channels", color=GREY)
+    panels[1].legend(frameon=False, fontsize=7, ncols=2)
+    lines = [
+        (kind, *(f"{own[w]['forward_ratio']:.2f}, {own[w]['step_ratio']:.2f}" for w in widths))
+        for kind, own in table.items()
+    ]
+    return markdown(["kind", *map(str, widths)], lines), figure
+
+
+STUDIES: dict[str, Callable[[], tuple[str, Figure]]] = {
+    "kinds": kinds,
+    "sparsity": sparsity,
+    "wide": wide,
+    "switch": switch,
+    "speed": speed,
+}
+
+
+def main(name: str) -> None:
+    """Print a table and write a picture."""
+    with plain_text():
+        text, figure = STUDIES[name]()
+        picture = png(figure)
+    place = ROOT / "docs" / "pictures" / "studies" / f"{name}.png"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(place, picture)
+    print(text)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in STUDIES:
+        sys.exit(f"usage: python scripts/draw_study.py {'|'.join(STUDIES)}")
+    main(sys.argv[1])
