@@ -128,10 +128,17 @@ def _budgeted(budget: int, chosen: dict[str, Any], model: SpeechModel) -> dict[s
         if not rule["_target_"].endswith(".LowRank") or given:
             raise UserError(f"weight_budget={budget}: goes with low_rank without a rank alone (layer {name})")
     layers = {placed.slot.name: placed for placed in _named(model, chosen)}
-    spectra = {name: singular_values(p.layer.weight()).tolist() for name, p in layers.items()}
+    spectra = {name: _worth_it(p) for name, p in layers.items()}
     prices = {name: p.slot.in_channels + p.slot.out_channels for name, p in layers.items()}
     ranks = ranks_within(budget, spectra, prices)
     return {name: {**rule, "rank": ranks[name]} for name, rule in chosen.items()}
+
+
+def _worth_it(placed: Placed) -> list[float]:
+    """Return the singular values up to the rank at which the factors hold as much as the matrix."""
+    slot = placed.slot
+    most = max(1, slot.in_channels * slot.out_channels // (slot.in_channels + slot.out_channels))
+    return singular_values(placed.layer.weight()).tolist()[:most]
 
 
 def _paced(config: dict[str, Any], typed: list[str], file: Path) -> tuple[dict[str, Any], list[str]]:

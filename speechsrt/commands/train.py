@@ -167,6 +167,7 @@ def _keep_one(plan: Plan) -> None:
 def _finish(plan: Plan, contents: Contents, settings: str) -> dict[str, Any]:
     """Score the best model on the test split and write the folder's results."""
     config, model = plan.config, package.load(plan.checkpoints.best)
+    say(_unfinished(model))
     history = read_history(plan.history)
     about = {
         "data": plan.corpus.name,
@@ -184,6 +185,12 @@ def _finish(plan: Plan, contents: Contents, settings: str) -> dict[str, Any]:
     package.save(model, plan.folder / "model.safetensors", {"metrics": metrics, "data": config["data"]})
     print_metrics(metrics, plan.task, plan.folder)
     return metrics
+
+
+def _unfinished(model: SpeechModel) -> list[str]:
+    """Return what to say of layers that are not yet what their settings promise."""
+    names = [placed.slot.name for placed in model.placed if not placed.layer.settled]
+    return [f"the run ended before the pruning of {', '.join(names)} was done"] if names else []
 
 
 def _print_layers(model: SpeechModel) -> None:

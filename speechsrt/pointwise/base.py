@@ -3,7 +3,7 @@
 A 1x1 convolution over a sequence stored as ``(B, T, C)`` is ``y = x W^T``. A kind differs from another only
 in how it comes by ``W`` and in what that costs; everything else in the project sees this class alone.
 
-Every kind starts with entries of the variance ``2 / (in + out)``, so that activations keep their scale.
+Trained kinds start with entries of the variance ``2 / (in + out)``, so that activations keep their scale.
 """
 
 from dataclasses import dataclass

@@ -1,18 +1,46 @@
-"""The Toeplitz-like matrix near a given one: factors of its displacement, improved by least squares.
+"""Toeplitz-like matrices by their displacement: out of their factors, and near to a given matrix.
 
-The displacement ``Z_1 W - W Z_-1`` of a member has rank r: a singular value decomposition of it gives h up to
-an invertible mixing that g takes up. g and h then take turns in a linear least-squares problem each, solved
-by conjugate gradients. For a member the first turn ends at the member itself.
+By the displacement equation ``Z_1 M - M Z_-1 = 2 sum_i g_i (J h_i)^T`` (Z the shifts, J the reversal) an
+entry follows from its neighbour up and left: ``M[i, j] = M[i-1, j-1] - 2 sum g[i] h[n-j]``, around the corner
+``M[i, 0] = -M[i-1, n-1] + 2 sum g[i] h[0]``. So all of M costs ``r n^2``, where products of the squares
+would take ``r n^3``.
+
+A matrix near to a given W comes from factors of its displacement ``Z_1 W - W Z_-1``, which for a member has
+rank r: a singular value decomposition of it gives h up to an invertible mixing that g takes up. g and h then
+take turns in a linear least-squares problem each, solved by conjugate gradients. For a member the first turn
+ends at the member itself.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from speechsrt.pointwise.transforms import circulant, skew_circulant
+SWEEPS, STEPS = 3, 150
 
-SWEEPS, STEPS = 3, 400
+
+def displaced(plain: Tensor, skew: Tensor, places: Tensor) -> Tensor:
+    """Return ``sum_i Z_1(g_i) Z_-1(h_i)``, ``(..., n, n)``.
+
+    Args:
+        plain: g, ``(..., r, n)``.
+        skew: h, ``(..., r, n)``.
+        places: ``(n, n)``, `around` of n.
+    """
+    n = plain.shape[-1]
+    hankel = torch.cat([plain, plain[..., :-1]], -1).unfold(-1, n, 1)  # (..., r, n, n): g[(i + k) mod n]
+    backward = skew.roll(-1, -1).flip(-1)  # h[(n - k) mod n]
+    steps = (hankel * backward[..., None, :]).sum(-3)  # along the diagonal that begins at (i, 0)
+    sums = steps.cumsum(-1)
+    walked = sums[..., -1:] + 2 * steps[..., :1] - 2 * sums
+    return walked.gather(-2, places.expand_as(walked))
+
+
+def around(n: int) -> Tensor:
+    """Return ``(n, n)``: entry (i, j) holds ``(i - j) mod n``."""
+    place = torch.arange(n)
+    return (place[:, None] - place) % n
 
 
 @torch.no_grad()
@@ -20,25 +48,23 @@ def nearest(rows: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """Return g and h, ``(rank, n)`` each, whose matrix comes near to first rows ``(m, n)``, m up to n."""
     target = rows.double()
     skew = _right_factors(target, rank)
-    plain = torch.zeros_like(skew)
+    plain, places = torch.zeros_like(skew), around(target.shape[1]).to(target.device)
+
+    def product(plain: Tensor, skew: Tensor) -> Tensor:
+        return displaced(plain, skew, places)[: len(target)]
+
     last = float("inf")
     for _ in range(SWEEPS):
-        plain = _solved(lambda g, h=skew: _product(g, h, len(target)), target, plain)
-        if (gap := float(torch.linalg.norm(target - _product(plain, skew, len(target))))) > 0.999 * last:
+        plain = _solved(partial(product, skew=skew), target, plain)
+        if (gap := float(torch.linalg.norm(target - product(plain, skew)))) > 0.999 * last:
             break
         last = gap
         if gap <= 1e-10 * float(torch.linalg.norm(target)):
             break
-        skew = _solved(lambda h, g=plain: _product(g, h, len(target)), target, skew)
-    sizes = (torch.linalg.norm(plain, dim=1) / torch.linalg.norm(skew, dim=1).clamp(min=1e-30)).sqrt()[
-        :, None
-    ]
-    sizes = torch.where(sizes > 0, sizes, torch.ones_like(sizes))
+        skew = _solved(partial(product, plain), target, skew)
+    of_g, of_h = (torch.linalg.norm(factor, dim=1, keepdim=True) for factor in (plain, skew))
+    sizes = torch.where((of_g > 0) & (of_h > 0), (of_g / of_h).sqrt(), 1.0)  # shared between both
     return (plain / sizes).to(rows), (skew * sizes).to(rows)
-
-
-def _product(plain: Tensor, skew: Tensor, rows: int) -> Tensor:
-    return (circulant(plain)[:, :rows] @ skew_circulant(skew)).sum(0)
 
 
 def _right_factors(target: Tensor, rank: int) -> Tensor:
@@ -63,7 +89,7 @@ def _solved(product: Callable[[Tensor], Tensor], target: Tensor, start: Tensor) 
     solution, residual = start.clone(), target - product(start)
     gradient = transposed(residual)
     direction, size = gradient, gradient.square().sum()
-    floor = 1e-26 * target.square().sum() * start.shape[1]
+    floor = max(1e-20 * float(size), 1e-30 * float(target.square().sum()))
     for _ in range(STEPS):
         if size <= floor:
             break

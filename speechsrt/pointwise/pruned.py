@@ -8,8 +8,8 @@
 ``l1``        ``l1 |W|_1`` is added to the loss until t = 1, then the smallest go at once.
 ``csp``       our interpretation of compressed-sensing pruning (Zhen et al. 2021, arXiv 2102.04932), of whose
               algorithm no more than the abstract was at hand. Until t = 1 the loss has the terms
-              ``l1 |W|_1 + compression |A (W - S)^T|^2``, A fixed and random with `sensing` * in rows; every
-              `every` steps S becomes the sparse matrix recovered from ``y = A W^T`` at the sparsity of
+              ``l1 |W|_1 + compression / sensing |A (W - S)^T|^2``, A fixed, random, of `sensing` * in rows;
+              every `every` steps S becomes the sparse matrix recovered from ``y = A W^T`` at the sparsity of
               ``gradual``, by iterative hard thresholding (Blumensath & Davies 2009). At t = 1 W keeps the
               places of S.
 

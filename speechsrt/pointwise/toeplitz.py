@@ -2,21 +2,15 @@
 
 ``M = sum_{i=1..r} Z_1(g_i) Z_-1(h_i)``: circulants times skew-circulants, 2 n r weights. r = 1 holds all
 circulants and skew-circulants, r = 2 all Toeplitz matrices and their inverses, r = n every matrix.
-
-By the displacement equation ``Z_1 M - M Z_-1 = 2 sum_i g_i (J h_i)^T`` (Z the shifts, J the reversal) an
-entry follows from its neighbour up and left: ``M[i, j] = M[i-1, j-1] - 2 sum g[i] h[n-j]``, around the corner
-``M[i, 0] = -M[i-1, n-1] + 2 sum g[i] h[0]``. So all of M costs ``r n^2``, where products of the squares
-would take ``r n^3``.
 """
 
 from typing import Any, Self
 
-import torch
 from torch import Tensor, nn
 
 from speechsrt.errors import UserError
 from speechsrt.pointwise.base import FLOAT_BITS, Cost, relative_error, spread
-from speechsrt.pointwise.displacement import nearest
+from speechsrt.pointwise.displacement import around, displaced, nearest
 from speechsrt.pointwise.squares import Squares, blocks_of
 from speechsrt.pointwise.transforms import (
     circulant_product,
@@ -53,8 +47,7 @@ class Toeplitz(Squares):
         parts = (self.stack, rank, in_channels)
         self.plain = nn.Parameter(root * flat_circulants(shape).view(parts))
         self.skew = nn.Parameter(root * flat_circulants(shape, skew=True).view(parts))
-        place = torch.arange(in_channels)
-        self.register_buffer("around", (place[:, None] - place) % in_channels, persistent=False)
+        self.register_buffer("around", around(in_channels), persistent=False)
 
     @classmethod
     def from_dense(cls, weight: Tensor, **settings: Any) -> tuple[Self, float]:
@@ -92,20 +85,3 @@ class Toeplitz(Squares):
         )
         count = self.plain.numel() + self.skew.numel()
         return self.priced(count, FLOAT_BITS * count, work)
-
-
-def displaced(plain: Tensor, skew: Tensor, around: Tensor) -> Tensor:
-    """Return ``sum_i Z_1(g_i) Z_-1(h_i)``, ``(..., n, n)``.
-
-    Args:
-        plain: g, ``(..., r, n)``.
-        skew: h, ``(..., r, n)``.
-        around: ``(n, n)``, entry (i, j) holds ``(i - j) mod n``.
-    """
-    n = plain.shape[-1]
-    hankel = torch.cat([plain, plain[..., :-1]], -1).unfold(-1, n, 1)  # (..., r, n, n): g[(i + k) mod n]
-    backward = skew.roll(-1, -1).flip(-1)  # h[(n - k) mod n]
-    steps = (hankel * backward[..., None, :]).sum(-3)  # along the diagonal that begins at (i, 0)
-    sums = steps.cumsum(-1)
-    walked = sums[..., -1:] + 2 * steps[..., :1] - 2 * sums
-    return walked.gather(-2, around.expand_as(walked))

@@ -36,7 +36,7 @@ def circulant_product(column: Tensor, x: Tensor) -> Tensor:
 
 def skew_circulant_product(column: Tensor, x: Tensor) -> Tensor:
     """Return ``skew_circulant(column) x`` for vectors ``(..., n)`` by the fast Fourier transform."""
-    twist = torch.exp(1j * math.pi / x.shape[-1] * torch.arange(x.shape[-1], dtype=x.dtype))
+    twist = torch.exp(1j * math.pi / x.shape[-1] * torch.arange(x.shape[-1]).to(x))
     turned = torch.fft.ifft(torch.fft.fft(twist * column) * torch.fft.fft(twist * x))
     return (twist.conj() * turned).real
 

@@ -20,15 +20,18 @@ from speechsrt import config
 from speechsrt.build import build
 from speechsrt.pointwise.base import FLOAT_BITS, Cost, Pointwise, relative_error
 from speechsrt.pointwise.generators import GENERATORS, layer_seed
-from speechsrt.pointwise.learned import Learned
-from speechsrt.pointwise.low_rank import LowRank
 from speechsrt.pointwise.placement import assemble
-from speechsrt.pointwise.ternary import Ternary
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "pointwise.md").read_text()
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "ternary.json").read_text())["cases"]
+KINDS = config.options("pointwise")
 COMMANDS = re.findall(r"^speechsrt train (.+)$", PAGE, re.MULTILINE)
+COUNTS = re.findall(
+    r"^\| `(\w+)`(?:, (\w+) ([\d.]+))? \| ([\d,]+) \| ([\d.]+ %) \| ([\d,]+) \| ([\d,]+) \|$",
+    PAGE,
+    re.MULTILINE,
+)
 
 
 def placed(overrides: list[str]) -> dict[str, Any]:
@@ -44,38 +47,51 @@ def placed(overrides: list[str]) -> dict[str, Any]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_build_what_they_say(command):
     kinds = {found.layer.kind for found in placed(shlex.split(command)).values()}
-    assert kinds - {"learned"} == set(re.findall(r"ternary|low_rank", command))
+    assert kinds - {"learned"} == set(re.findall(r"\w+", command)) & set(KINDS) - {"learned"}
 
 
 def test_there_are_commands():
-    assert len(COMMANDS) == 8
-
-
-def test_the_table_of_layers():
-    layers = placed([])
-    listed: dict[str, tuple[str, str]] = {}
-    for names, role, shape in re.findall(r"^\| (`.+?`) \| `(\w+)` \| (\d+ x \d+) \|", PAGE, re.MULTILINE):
-        listed |= dict.fromkeys(re.findall(r"`([\w.]+)`", names), (role, shape))
-    assert listed == {
-        name: (found.slot.role, f"{found.slot.out_channels} x {found.slot.in_channels}")
-        for name, found in layers.items()
-    }
-    assert sum(found.layer.cost().trained_weights for found in layers.values()) == 65_536
+    assert len(COMMANDS) == 9
 
 
 @pytest.mark.parametrize(
-    ("line", "layer"),
-    [
-        ("`learned`", Learned(64, 64)),
-        ("`low_rank`, rank 8", LowRank(64, 64, rank=8)),
-        ("`ternary`, density 0.3", Ternary(64, 64, density=0.3)),
-    ],
+    ("table", "overrides"), [(0, []), (1, ["model=deepspeech_gru", "data=librispeech_mini"])]
 )
-def test_the_counts_of_a_layer(line, layer):
+def test_the_table_of_layers(table, overrides):
+    text = PAGE.split("| name | role | out x in | what it is |")[1 + table]
+    listed: dict[str, tuple[str, str]] = {}
+    for names, role, shape in re.findall(r"^\| (`.+?`) \| `(\w+)` \| (\d+ x \d+) \|", text, re.MULTILINE):
+        listed |= dict.fromkeys(re.findall(r"`([\w.]+)`", names), (role, shape))
+    assert listed == {
+        name: (found.slot.role, f"{found.slot.out_channels} x {found.slot.in_channels}")
+        for name, found in placed(overrides).items()
+    }
+
+
+def test_the_share_of_the_layers():
+    assert sum(found.layer.cost().trained_weights for found in placed([]).values()) == 65_536
+
+
+def test_the_tables_of_kinds():
+    assert re.findall(r"^\| \[`(\w+)`\]\(kinds/\1.md\)", PAGE, re.MULTILINE) == [kind for kind, *_ in COUNTS]
+    assert sorted(kind for kind, *_ in COUNTS) == sorted(KINDS)
+
+
+@pytest.mark.parametrize("row", COUNTS, ids=lambda row: row[0])
+def test_the_counts_of_a_layer(row):
+    kind, setting, value, *numbers = row
+    torch.manual_seed(0)
+    overrides = [f"pointwise={kind}", *([f"pointwise.{setting}={value}"] if setting else [])]
+    layer = placed([*overrides, "pointwise.where=[block2.0]"])["block2.0"].layer
+    layer.after_step(1, 1)
     cost = layer.cost()
-    share = cost.trained_weights / 4096
-    numbers = f"| {cost.trained_weights:,} | {share:.0%} | {cost.multiplications:,} | {cost.additions:,} |"
-    assert f"| {line} {numbers.replace('%', ' %')}" in PAGE
+    share = f"{100 * cost.trained_weights / 4096:.3g} %"
+    assert numbers == [
+        f"{cost.trained_weights:,}",
+        share,
+        f"{cost.multiplications:,}",
+        f"{cost.additions:,}",
+    ]
 
 
 def test_the_matrices():

@@ -88,7 +88,9 @@ def test_each_column_meets_its_own_vector(skew):
 def test_products_keep_the_precision(skew, dtype):
     product = KINDS[skew][1](drawn(12).to(dtype), drawn(2, 12).to(dtype))
     assert product.dtype == dtype
-    torch.testing.assert_close(product.double(), drawn(2, 12) @ wound(drawn(12), skew).T, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        product.double(), drawn(2, 12) @ wound(drawn(12), skew).T, atol=1e-5, rtol=1e-5
+    )
 
 
 @sized
@@ -99,9 +101,7 @@ def test_flat_circulants_are_orthogonal(n, skew):
     assert columns.shape == (3, n)
     for column in columns:
         matrix = wound(column, skew)
-        torch.testing.assert_close(
-            matrix @ matrix.T, torch.eye(n, dtype=torch.double), atol=1e-6, rtol=0
-        )
+        torch.testing.assert_close(matrix @ matrix.T, torch.eye(n, dtype=torch.double), atol=1e-6, rtol=0)
 
 
 @either
