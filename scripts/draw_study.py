@@ -44,11 +44,10 @@ def by_row(found: list[Result]) -> dict[str, list[Result]]:
 
 def accuracy(seeds: list[Result]) -> str:
     """Return the test accuracy: of one seed with Wilson's interval, of more with Student's."""
+    mean, low, high = ends(seeds)
     if len(seeds) == 1:
-        low, high = seeds[0]["accuracy_interval"]
-        return f"{100 * seeds[0]['accuracy']:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
-    mean, half = mean_interval(100 * seed["accuracy"] for seed in seeds)
-    return f"{mean:.2f} ± {half:.2f} ({len(seeds)} seeds)"
+        return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{mean:.2f} ± {high - mean:.2f} ({len(seeds)} seeds)"
 
 
 def best_validation(seeds: list[Result]) -> str:
@@ -62,23 +61,26 @@ def best_validation(seeds: list[Result]) -> str:
     return ", ".join(f"{100 * value:.2f}" for value in chosen)
 
 
+def ends(seeds: list[Result]) -> tuple[float, float, float]:
+    """Return the mean test accuracy in percent and the ends of its interval."""
+    if len(seeds) == 1:
+        low, high = seeds[0]["accuracy_interval"]
+        return 100 * seeds[0]["accuracy"], 100 * low, 100 * high
+    mean, half = mean_interval(100 * seed["accuracy"] for seed in seeds)
+    return mean, mean - half, mean + half
+
+
 def scatter(axes: Axes, rows: dict[str, list[Result]], key: str, scale: float, unit: str) -> None:
-    """Draw accuracy against a cost, a point a row; budgets by marker."""
+    """Draw accuracy against a cost, a point with its interval a row; budgets by marker."""
     markers = {"dense": "*", "A": "o", "B": "s"}
     for seeds in rows.values():
-        kind, group = seeds[0]["kind"], seeds[0].get("group", "A")
-        mean = sum(100 * seed["accuracy"] for seed in seeds) / len(seeds)
-        axes.plot(
-            max(seeds[0][key] / scale, 1e-3),
-            mean,
-            markers[group],
-            color=COLOURS[kind],
-            markersize=8,
-            alpha=0.9,
-        )
+        kind, group = seeds[0]["kind"], seeds[0]["group"]
+        (mean, low, high), x = ends(seeds), seeds[0][key] / scale
+        axes.plot([x, x], [low, high], color=COLOURS[kind], linewidth=0.8, alpha=0.5)
+        axes.plot(x, mean, markers[group], color=COLOURS[kind], markersize=7, alpha=0.9)
         axes.annotate(
             kind.replace("_", " "),
-            (seeds[0][key] / scale, mean),
+            (x, mean),
             fontsize=6.5,
             color=GREY,
             xytext=(5, 3),

@@ -1,12 +1,15 @@
 """What is typed arrives as it was meant, whatever characters are in it, and what a run stored comes back."""
 
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsrt import config
+from speechsrt.config.derived import derived, stored_beside
 from speechsrt.config.typed import parsed, quoted
 from speechsrt.errors import UserError
 
@@ -129,3 +132,100 @@ def test_every_option_of_every_group_composes() -> None:
     for group in config.groups():
         for option in config.options(group):
             assert config.load([f"{group}={option}"])
+
+
+# --- a run that begins where another ended ---
+
+FRESH: dict[str, Any] = {
+    "seed": 0,
+    "batch_size": 128,
+    "weight_budget": 7,
+    "run_dir": "new",
+    "checkpoint": "old/model.safetensors",
+    "pointwise": {"_target_": "LowRank", "rank": 2},
+    "placement": [],
+    "optim": {"_target_": "NovoGrad", "lr": 0.05, "betas": [0.95, 0.5]},
+    "augment": {"waveform": {"speed": None, "shift": 0.0}, "spectrogram": {"rectangles": 0}},
+    "since": 3,
+}
+STORED: dict[str, Any] = {
+    "seed": 4,
+    "batch_size": 8,
+    "weight_budget": None,
+    "run_dir": "old",
+    "checkpoint": None,
+    "init_from": "older",
+    "pointwise": {"_target_": "Learned"},
+    "placement": [{"where": "last", "kind": "circulant"}],
+    "optim": {"_target_": "AdamW", "lr": 0.003, "weight_decay": 0.1},
+    "augment": {"waveform": {"speed": [0.9, 1.1], "shift": 0.1}, "spectrogram": {"rectangles": 5}},
+    "gone": 1,
+}
+OWN = ("weight_budget", "run_dir", "checkpoint", "pointwise", "placement")
+
+
+def laid(*typed: str, stored: dict[str, Any] = STORED, **fresh: Any) -> dict[str, Any]:
+    """What is derived, with neither side changed."""
+    new, before = FRESH | fresh | {"typed": list(typed)}, deepcopy(stored)
+    asked = deepcopy(new)
+    result = derived(new, stored)
+    assert (new, stored) == (asked, before)
+    return result
+
+
+def test_nothing_typed_takes_everything_over_but_what_is_a_runs_own() -> None:
+    expected = {key: FRESH[key] if key in OWN else STORED.get(key, FRESH[key]) for key in FRESH}
+    assert laid() == expected | {"typed": []}
+
+
+@pytest.mark.parametrize("key", [*OWN, "typed"])
+def test_what_is_a_runs_own_is_never_taken_over(key: str) -> None:
+    assert laid("seed")[key] == (FRESH | {"typed": ["seed"]})[key]
+
+
+def test_a_typed_key_wins_alone() -> None:
+    assert laid("seed") == laid() | {"seed": 0, "typed": ["seed"]}
+
+
+def test_a_typed_group_is_the_fresh_ones_as_a_whole() -> None:
+    assert laid("optim")["optim"] == FRESH["optim"]
+    assert laid("optim", "optim.lr")["optim"] == FRESH["optim"]
+
+
+def test_a_typed_key_of_a_group_changes_it_alone() -> None:
+    assert laid("optim.lr")["optim"] == STORED["optim"] | {"lr": 0.05}
+    assert laid("optim.lr", "optim.betas")["optim"] == STORED["optim"] | {"lr": 0.05, "betas": [0.95, 0.5]}
+
+
+def test_keys_at_any_depth() -> None:
+    found = laid("augment.waveform.speed", "augment.spectrogram.rectangles")["augment"]
+    assert found == {"waveform": {"speed": None, "shift": 0.1}, "spectrogram": {"rectangles": 0}}
+    found = laid("augment.waveform")["augment"]
+    assert found == {"waveform": FRESH["augment"]["waveform"], "spectrogram": {"rectangles": 5}}
+    found = laid("augment.waveform", "augment.waveform.shift")["augment"]
+    assert found["waveform"] == FRESH["augment"]["waveform"]
+
+
+@pytest.mark.parametrize("augment", [{}, {"waveform": None}, None, 3])
+def test_a_typed_key_wins_where_the_run_before_had_no_such_group(augment: Any) -> None:
+    found = laid("augment.waveform.speed", stored=STORED | {"augment": augment})["augment"]
+    assert found["waveform"]["speed"] is FRESH["augment"]["waveform"]["speed"]
+
+
+def test_a_key_whose_name_begins_as_another_is_another() -> None:
+    assert laid("batch_size_more")["batch_size"] == 8
+    assert laid("optimum.lr")["optim"] == STORED["optim"]
+
+
+def test_an_experiment_takes_nothing_over() -> None:
+    assert laid("experiment") == FRESH | {"typed": ["experiment"]}
+
+
+@pytest.mark.parametrize("inside", ["model.safetensors", "checkpoints/best.ckpt"])
+def test_a_configuration_lies_beside_a_package_or_above_a_checkpoint(tmp_path: Path, inside: str) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 3\ndata:\n  rate: 8000\n  double: ${data.rate}\n")
+    assert stored_beside(tmp_path / inside) == {"seed": 3, "data": {"rate": 8000, "double": 8000}}
+
+
+def test_no_configuration_beside_a_file_that_is_in_no_run(tmp_path: Path) -> None:
+    assert stored_beside(tmp_path / "a/b/model.safetensors") is None

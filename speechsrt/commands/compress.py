@@ -83,8 +83,9 @@ def _prepared(config: dict[str, Any]) -> tuple[dict[str, Any], SpeechModel, dict
     fine = config if stored is None else derived(config, stored)
     fine, notes = _paced(fine, config["typed"], file)
     typed = [key for key in config["typed"] if key.partition(".")[0] not in configuration_keys()]
-    fine |= {"typed": typed, "init_from": str(file.absolute()), "checkpoint": None, "weight_budget": None}
     chosen = _rules(config, stored, model)
+    fine = fine | {"typed": typed, "init_from": str(file.absolute())}
+    fine |= {"checkpoint": None, "weight_budget": None}
     train.check(fine)
     return fine, model, chosen, notes
 

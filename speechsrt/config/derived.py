@@ -44,11 +44,13 @@ def stored_beside(checkpoint: Path) -> dict[str, Any] | None:
 
 
 def _laid(stored: Any, fresh: Any, paths: list[list[str]]) -> Any:
-    """Return stored values with those at `paths` taken from fresh ones."""
-    if not paths or not isinstance(stored, dict):
+    """Return stored values with those at `paths` taken from fresh ones; an empty path means all of them."""
+    if not paths:
         return stored
+    if [] in paths or not isinstance(stored, dict):
+        return fresh
     result = dict(stored)
     for head in {path[0] for path in paths}:
-        deeper = [path[1:] for path in paths if path[0] == head and len(path) > 1]
-        result[head] = _laid(stored.get(head), fresh[head], deeper) if deeper else fresh[head]
+        deeper = [path[1:] for path in paths if path[0] == head]
+        result[head] = _laid(stored.get(head), fresh[head], deeper)
     return result

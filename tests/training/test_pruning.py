@@ -1,4 +1,4 @@
-"""A network pruned while it is trained: resumed to the bit, chosen when it is done, stored and counted sparse."""
+"""A network pruned while it is trained: resumed to the bit, chosen when done, stored and counted sparse."""
 
 import json
 from pathlib import Path
@@ -113,8 +113,12 @@ def test_an_epoch_before_its_time_is_never_the_best(tmp_path: Path, sign: int) -
 
 
 @every_method
-def test_a_run_cut_short_is_kept_as_it_is(words_folder: Path, tmp_path: Path, method: str) -> None:
+def test_a_run_cut_short_is_kept_as_it_is_and_told(
+    words_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
     pruned_run(words_folder, tmp_path / "run", method, "trainer.max_epochs=0")
+    told = " ".join(capsys.readouterr().err.split())
+    assert "the run ended before the pruning of prologue.0, block1.0," in told
     assert all(int(layer.mask.sum()) == layer.mask.numel() for layer in layers_in(tmp_path / "run"))
 
 
