@@ -163,36 +163,59 @@ def _fill(model: SpeechModel, tensors: dict[str, Tensor], path: str | Path) -> N
 
 
 def _unpacked(
-    tensors: dict[str, Tensor], packed: dict[str, Any], layers: dict[str, Any], file: Path
+    tensors: dict[str, Tensor], packed: dict[str, Slot], layers: dict[str, Any], file: Path
 ) -> dict[str, Tensor]:
     """Return a package's tensors with the state of its packed layers in place of what was packed."""
-    for module, about_it in packed.items():
+    for module, slot in packed.items():
         prefix = f"{module}{PACKED}"
         own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
         tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
-        outs, ins = about_it["shape"]
-        slot = Slot(about_it["layer"], "", ins, outs)
-        try:
-            layer = settled(slot, layers[slot.name]).layer
-            layer.unpack(own)
-        except (KeyError, RuntimeError, IndexError):
-            raise UserError(f"{file}: the packed weights of layer {slot.name} are damaged") from None
+        layer = _filled(slot, layers, own)
+        if layer is None:
+            raise UserError(f"{file}: the packed weights of layer {slot.name} are damaged")
         tensors |= {f"{module}.{name}": tensor for name, tensor in layer.state_dict().items()}
     return tensors
 
 
-def _description(header: str, file: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
+def _filled(slot: Slot, layers: dict[str, Any], packed: dict[str, Tensor]) -> Pointwise | None:
+    """Return the layer of a slot with what was packed of it; None where that does not fit."""
+    try:
+        layer = settled(slot, layers[slot.name]).layer
+        layer.unpack(packed)
+    except (KeyError, RuntimeError, IndexError):
+        return None
+    again = layer.pack() or {}  # a tensor of another shape may have been spread or cut in silence
+    whole = {k: v.shape for k, v in packed.items()} == {k: v.shape for k, v in again.items()}
+    return layer if whole else None
+
+
+def _description(header: str, file: Path) -> tuple[str, dict[str, Any], dict[str, Slot]]:
     try:
         described = json.loads(header)
         version, description = int(described["format"]), described["model"]
         task, packed = described.get("task", KeywordModel.task), described.get("packed", {})
     except (ValueError, TypeError, KeyError):
-        raise UserError(f"{file}: its speechsrt header is damaged; export or train the model again") from None
+        raise _damaged(file) from None
     if version > FORMAT:
         raise UserError(f"{file}: package format {version}; this release reads up to {FORMAT}")
     if task not in MODELS:
         raise UserError(f"{file}: holds a model for {task}, which this release does not know")
-    return task, description, packed
+    return task, description, _slots(packed, file)
+
+
+def _slots(packed: Any, file: Path) -> dict[str, Slot]:
+    """Return the slots of packed layers, by the names of their modules."""
+    try:
+        shapes = {
+            module: (about_it["layer"], *about_it["shape"]) for module, about_it in dict(packed).items()
+        }
+        return {module: Slot(name, "", ins, outs) for module, (name, outs, ins) in shapes.items()}
+    except (ValueError, TypeError, KeyError):
+        raise _damaged(file) from None
+
+
+def _damaged(file: Path) -> UserError:
+    return UserError(f"{file}: its speechsrt header is damaged; export or train the model again")
 
 
 def _read_checkpoint(file: Path) -> Stored:

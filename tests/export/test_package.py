@@ -121,6 +121,146 @@ def test_letters_of_any_language_stay_readable_in_the_file(path):
     assert "schöön".encode() in path.read_bytes()
 
 
+# --- packed layers ---
+
+PACKED_RULES = [
+    {
+        "_target_": "speechsrt.pointwise.pruned.Pruned",
+        "where": ["block", "last"],
+        "method": "csp",
+        "sparsity": 0.75,
+    },
+    {"_target_": "speechsrt.pointwise.ternary_learned.TernaryLearned", "where": ["residual"]},
+]
+
+
+def packed_model(rules: list[dict[str, Any]]) -> KeywordModel:
+    torch.manual_seed(0)
+    made = KeywordModel(FEATURES, NETWORK, ["no", "yes"], 0.5, rules)
+    for placed in made.placed:
+        placed.layer.after_step(10, 10)
+    made(SOUND)
+    return made.eval()
+
+
+@pytest.fixture
+def packed_path(tmp_path: Path) -> Path:
+    package.save(packed_model(PACKED_RULES), tmp_path / "packed.safetensors")
+    return tmp_path / "packed.safetensors"
+
+
+def test_packed_layers_make_a_file_of_format_2_that_gives_the_same_model(packed_path):
+    model = packed_model(PACKED_RULES)
+    header = header_of(packed_path)
+    assert header["format"] == 2
+    assert {(about["layer"], *about["shape"]) for about in header["packed"].values()} == {
+        (p.slot.name, p.slot.out_channels, p.slot.in_channels)
+        for p in model.placed
+        if p.slot.role in ("block", "last", "residual")
+    }
+    again = package.load(packed_path)
+    assert again.describe() == model.describe()
+    assert torch.equal(again(SOUND), model(SOUND))
+    assert all(placed.layer.settled for placed in again.placed)
+
+
+def test_a_package_of_a_package_is_the_same_file(packed_path, tmp_path):
+    package.save(package.load(packed_path), tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == packed_path.read_bytes()
+
+
+def test_packed_weights_stand_for_the_state_of_their_layers(packed_path):
+    model = packed_model(PACKED_RULES)
+    with safe_open(packed_path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+    names = {module: name for name, module in model.named_modules()}
+    for placed in model.placed:
+        prefix = f"{names[placed.layer]}."
+        stored = {name.removeprefix(prefix) for name in tensors if name.startswith(prefix)}
+        expected = {f"packed.{name}" for name in placed.layer.pack() or ()} or set(placed.layer.state_dict())
+        assert stored == expected
+    bits = 8 * sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    assert package.stored_bits(model, model.placed) == bits
+
+
+def test_a_checkpoint_holds_layers_unpacked(tmp_path):
+    model = packed_model(PACKED_RULES)
+    again = package.load(checkpoint_of(model, tmp_path / "last.ckpt"))
+    assert torch.equal(again(SOUND), model(SOUND))
+
+
+@pytest.mark.parametrize("rules", [[], RULES, [PACKED_RULES[0] | {"where": ["block"]}]])
+def test_the_format_is_as_old_as_the_layers_allow(tmp_path, rules):
+    package.save(packed_model(rules), tmp_path / "model.safetensors")
+    header = header_of(tmp_path / "model.safetensors")
+    packs = any(rule["_target_"].endswith("Pruned") for rule in rules)
+    assert header["format"] == (2 if packs else 1)
+    assert ("packed" in header) == packs
+
+
+def packed_names(path: Path) -> list[str]:
+    with safe_open(path, "pt") as file:
+        return sorted(name for name in file.keys() if ".packed." in name)  # noqa: SIM118
+
+
+DAMAGES = {
+    "missing": lambda tensor: None,
+    "empty": lambda tensor: tensor[:0],
+    "one number": lambda tensor: tensor[:1],
+    "shorter": lambda tensor: tensor[:-1],
+    "longer": lambda tensor: torch.cat([tensor, tensor]),
+    "another shape": lambda tensor: tensor[None],
+    "scalar": lambda tensor: tensor[0].clone(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("kind", ["block1.0 present", "block1.0 values", "block1.residual scale"])
+def test_packed_weights_that_are_damaged(packed_path, kind, damage):
+    layer, tensor = kind.split()
+    about = header_of(packed_path)["packed"]
+    module = next(name for name, own in about.items() if own["layer"] == layer)
+    with safe_open(packed_path, "pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+    name = f"{module}.packed.{tensor}"
+    damaged = DAMAGES[damage](tensors.pop(name))
+    save_file(tensors if damaged is None else tensors | {name: damaged}, packed_path, metadata)
+    with pytest.raises(UserError, match=rf"safetensors: the packed weights of layer {layer} are damaged"):
+        package.load(packed_path)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {},
+        {"layer": "block1.0"},
+        {"layer": "block1.0", "shape": [4]},
+        {"layer": "block1.0", "shape": 3},
+        {"layer": "nowhere", "shape": [4, 4]},
+        7,
+    ],
+)
+def test_a_header_that_does_not_tell_what_is_packed(packed_path, about):
+    module = next(iter(header_of(packed_path)["packed"]))
+    with pytest.raises(UserError, match=r"packed\.safetensors: .* damaged"):
+        package.load(changed(packed_path, packed={module: about}))
+
+
+@pytest.mark.parametrize("packed", [[], ["network"], 7, "x"])
+def test_a_header_whose_packed_is_no_mapping(packed_path, packed):
+    with pytest.raises(UserError, match=r"packed\.safetensors: "):
+        package.load(changed(packed_path, packed=packed))
+
+
+def test_a_packed_layer_of_another_shape(packed_path):
+    header = header_of(packed_path)
+    module, about = next(iter(header["packed"].items()))
+    about["shape"] = [about["shape"][0] * 2, about["shape"][1]]
+    with pytest.raises(UserError, match=r"packed\.safetensors: "):
+        package.load(changed(packed_path, packed=header["packed"] | {module: about}))
+
+
 # --- mistakes ---
 
 

@@ -150,6 +150,9 @@ def test_a_weight_goes_where_it_takes_off_most():
     assert ranks_within(9, spectra, prices) == {"cheap": 3, "dear": 1}, "a second of dear does not fit"
     assert ranks_within(10, spectra, prices) == {"cheap": 2, "dear": 2}
     assert ranks_within(1000, spectra, prices) == {"cheap": 3, "dear": 3}
+    spectra = {"cheap": [4.0, 2.0, 1.4], "dear": [9.0, 3.0, 2.5]}
+    # 4, 9/4, then 1.96 for a weight of cheap before 6.25/4 for one of dear
+    assert ranks_within(14, spectra, prices) == {"cheap": 3, "dear": 2}
 
 
 def test_a_budget_that_not_even_rank_one_fits():

@@ -112,6 +112,14 @@ def test_flat_circulants_are_random(skew):
     torch.testing.assert_close(columns.var(0), torch.full((9,), 1 / 9), atol=0.05, rtol=0)
 
 
+@either
+def test_the_one_real_eigenvalue_of_an_odd_size_has_either_sign(skew):
+    """Of a circulant it is the sum of the column, of a skew one the alternating sum."""
+    columns = flat_circulants((50, 9), skew)
+    signs = (-1.0) ** torch.arange(9) if skew else torch.ones(9)
+    assert set((columns @ signs).round().tolist()) == {-1, 1}
+
+
 @pytest.mark.parametrize("n", POWERS)
 def test_hadamard_matrix(n):
     torch.testing.assert_close(hadamard_matrix(n), walsh(n))
