@@ -28,6 +28,8 @@ from speechsrt.training.history import read_history
 
 KEPT = {"model", "features"}
 """Groups that shape what a projection leaves as it is."""
+PROJECTING = {"pointwise", "placement", "checkpoint", "weight_budget"}
+"""Keys that say what to project and onto what; the training that follows knows nothing of them."""
 FASTER, SLOWEST = 3.0, 0.1
 """The rate of the second stage, in last rates of the first (Kliegl et al. 2017, section 3), and its least
 share of the optimizer's own."""
@@ -82,7 +84,7 @@ def _prepared(config: dict[str, Any]) -> tuple[dict[str, Any], SpeechModel, dict
     _check_typed(config["typed"], model, stored)
     fine = config if stored is None else derived(config, stored)
     fine, notes = _paced(fine, config["typed"], file)
-    typed = [key for key in config["typed"] if key.partition(".")[0] not in configuration_keys()]
+    typed = [key for key in config["typed"] if key.partition(".")[0] not in PROJECTING | KEPT]
     chosen = _rules(config, stored, model)
     fine = fine | {"typed": typed, "init_from": str(file.absolute())}
     fine |= {"checkpoint": None, "weight_budget": None}
@@ -90,15 +92,10 @@ def _prepared(config: dict[str, Any]) -> tuple[dict[str, Any], SpeechModel, dict
     return fine, model, chosen, notes
 
 
-def configuration_keys() -> set[str]:
-    """Return the keys that say what to compress and onto what; a training knows nothing of them."""
-    return {"pointwise", "placement", "checkpoint", "weight_budget", *KEPT}
-
-
 def _check_typed(typed: list[str], model: SpeechModel, stored: dict[str, Any] | None) -> None:
     roots = {key.partition(".")[0] for key in typed}
     for key in typed:
-        if key.partition(".")[0] in KEPT and key != "model":
+        if key.partition(".")[0] in KEPT and (key != "model" or stored is not None):
             raise UserError(f"{key}: compress keeps the network and its front end; leave it out")
     if not {"pointwise", "placement"} & roots:
         raise UserError("pointwise=: say what to project onto, such as pointwise=low_rank pointwise.rank=8")
@@ -117,6 +114,8 @@ def _rules(config: dict[str, Any], stored: dict[str, Any] | None, model: SpeechM
         short |= {"where": stored["pointwise"]["where"]}
     wanted = any(key.partition(".")[0] == "pointwise" for key in typed)
     chosen = matched([placed.slot for placed in model.placed], [short, *more] if wanted else more)
+    if not chosen:
+        raise UserError("placement=[]: names no layer to project; write rules, or pointwise=")
     if config["weight_budget"] is not None:
         chosen = _budgeted(config["weight_budget"], chosen, model)
     return chosen

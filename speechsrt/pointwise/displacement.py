@@ -7,8 +7,8 @@ would take ``r n^3``.
 
 A matrix near to a given W comes from factors of its displacement ``Z_1 W - W Z_-1``, which for a member has
 rank r: a singular value decomposition of it gives h up to an invertible mixing that g takes up. g and h then
-take turns in a linear least-squares problem each, solved by conjugate gradients. For a member the first turn
-ends at the member itself.
+take turns in a linear least-squares problem each, solved by conjugate gradients. For a member with all its
+rows the first turn ends at the member itself; of one that is cut to fewer too little of h may be known.
 """
 
 from collections.abc import Callable

@@ -502,6 +502,8 @@ def test_no_checkpoint(refused: Refused) -> None:
         ([*LOW, "model.channels=4"], "model.channels: compress keeps the network and its front end; leave"),
         ([*LOW, "features=mfcc"], "features: compress keeps the network and its front end; leave it out"),
         ([*LOW, "features.n_fft=1024"], "features.n_fft: compress keeps the network and its front end"),
+        ([*LOW, "model=matchboxnet_3x2x64"], "model: compress keeps the network and its front end"),
+        (["placement=[]"], "placement=[]: names no layer to project; write rules, or pointwise="),
         (["pointwise=lowrank"], "pointwise=lowrank: no such option; did you mean low_rank?"),
         ([*LOW, "init_from=x"], "init_from: compress does not use it; write checkpoint="),
         ([*LOW, "pointwise.where=[nowhere]"], "pointwise.where=nowhere: matches no layer of this network"),
