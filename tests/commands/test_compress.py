@@ -374,6 +374,7 @@ def test_fine_tuning_trains_all_layers(trained: Path, tmp_path: Path) -> None:
     assert metrics["trained_weights"] == sum(p.numel() for p in model.parameters())
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_with_the_same_bits(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

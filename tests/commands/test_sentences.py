@@ -127,6 +127,7 @@ def test_subwords_learn_too(spelling: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "root/manifests/manifest").glob("bpe-12-*.txt"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", ["0", "20"])
 def test_a_run_killed_and_resumed_ends_with_the_same_bits(
     spelling: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: str
@@ -161,6 +162,7 @@ def test_init_from_with_another_alphabet_keeps_the_encoder(
             assert begun[name].equal(tensor)
 
 
+@pytest.mark.slow
 def test_a_second_fine_tune_ends_better_than_it_began(recogniser: Path, tmp_path: Path) -> None:
     """A fine-tune of a fine-tuned model, where NeMo's users saw collapse (its issues 849, 1013, 2082)."""
     other = write_spelling(tmp_path / "other", 120, seed=2)

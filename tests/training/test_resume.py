@@ -55,6 +55,7 @@ def test_resumed_in_mid_epoch_ends_with_the_same_bits(
     assert [row["val_loss"] for row in compared[0]] == [row["val_loss"] for row in compared[1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["best", "last"])
 def test_resumed_from_the_checkpoint_of_an_epoch(train: Train, tmp_path: Path, name: str) -> None:
     train("trainer.max_epochs=4", run_dir="whole")
