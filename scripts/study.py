@@ -101,15 +101,16 @@ def runs_of(name: str, leading: bool) -> Iterator[Run]:
 def execute(run: Run, folder: Path) -> None:
     """Train, or go on with, one run; keep its result."""
     place = folder / run.study / run.name
+    told = place.with_name(f"{run.name}.log")
     place.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "speechsrt.cli", "train"]
     begun = (place / "checkpoints" / "last.ckpt").is_file()
     command += [f"resume={place}"] if begun else [*run.overrides, f"seed={run.seed}", f"run_dir={place}"]
     if not (place / "metrics.json").is_file():
-        with place.with_suffix(".log").open("a") as log:
+        with told.open("a") as log:
             done = subprocess.run(command, stdout=log, stderr=log, check=False, env=_environment())
         if done.returncode:
-            print(f"{run.name}: exit code {done.returncode}, see {place.with_suffix('.log')}", flush=True)
+            print(f"{run.name}: exit code {done.returncode}, see {told}", flush=True)
             return
     keep(run, place)
     print(f"{run.name}: done", flush=True)
