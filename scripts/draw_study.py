@@ -50,15 +50,16 @@ def accuracy(seeds: list[Result]) -> str:
     return f"{mean:.2f} ± {high - mean:.2f} ({len(seeds)} seeds)"
 
 
+def chosen(seed: Result) -> float:
+    """Return the best validation accuracy; of a pruned net, among the epochs from half the run on."""
+    course = seed["history"]["val_accuracy"]
+    pruned = seed.get("kind", "pruned") == "pruned"
+    return 100 * max(course[(len(course) + 1) // 2 - 1 :] if pruned else course)
+
+
 def best_validation(seeds: list[Result]) -> str:
-    """Return the validation accuracy of the chosen epoch, seed by seed (of pruned nets: the last)."""
-    chosen = [
-        seed["history"]["val_accuracy"][-1]
-        if seed.get("kind", "pruned") == "pruned"
-        else max(seed["history"]["val_accuracy"])
-        for seed in seeds
-    ]
-    return ", ".join(f"{100 * value:.2f}" for value in chosen)
+    """Return the validation accuracy of the chosen epoch, seed by seed."""
+    return ", ".join(f"{chosen(seed):.2f}" for seed in seeds)
 
 
 def ends(seeds: list[Result]) -> tuple[float, float, float]:
@@ -133,7 +134,7 @@ def sparsity() -> tuple[str, Figure]:
     axes = figure.subplots()
     for method, colour in METHODS.items():
         own = {r["sparsity"]: r for r in found if r["method"] == method}
-        lines.append((method, *(accuracy([own[level]]) if level in own else None for level in levels)))
+        lines.append((method, *(cell for level in levels for cell in both(own.get(level)))))
         points = sorted(own)
         axes.errorbar(
             [100 * level for level in points],
@@ -150,7 +151,15 @@ def sparsity() -> tuple[str, Figure]:
     dress(axes, "test accuracy, % (Wilson's interval)")
     axes.set_xlabel("zeros among the 1x1s, %", color=GREY)
     axes.legend(frameon=False, fontsize=9)
-    return markdown(["method", *(f"{100 * level:.0f} % zeros" for level in levels)], lines), figure
+    heads = [
+        f"{100 * level:.0f} % zeros, {split}" for level in levels for split in ("validation, %", "test, %")
+    ]
+    return markdown(["method", *heads], lines), figure
+
+
+def both(result: Result | None) -> tuple[str | None, str | None]:
+    """Return the accuracies of a run on the validation and on the test split."""
+    return (f"{chosen(result):.2f}", accuracy([result])) if result else (None, None)
 
 
 def wide() -> tuple[str, Figure]:

@@ -83,6 +83,8 @@ def check_arguments(function: Any, settings: Mapping[str, Any], key: str) -> Non
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return what to write instead of an unknown name: the closest known one, else all of them."""
     names = sorted(known)
+    if not names:
+        return "there is none here; leave it out"
     close = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {close[0]}?" if close else f"choose from {', '.join(names)}"
 

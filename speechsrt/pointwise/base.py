@@ -69,7 +69,7 @@ class Pointwise(nn.Module):
         return {}
 
     def penalty(self) -> Tensor:
-        """Return what this kind adds to the loss; nothing by default."""
+        """Return what this kind adds to the loss; without a gradient, where it adds nothing, ever."""
         return torch.zeros(())
 
     def after_step(self, step: int, total: int) -> None:

@@ -52,7 +52,7 @@ class SpeechTask(L.LightningModule):
         self.model, self.recipe, self.names = model, recipe, names
         self.waveform_augment, self.spectrogram_augment = recipe.waveform, recipe.spectrogram
         layers = [placed.layer for placed in model.placed]
-        self.penalised = [layer for layer in layers if type(layer).penalty is not Pointwise.penalty]
+        self.penalised = [layer for layer in layers if layer.penalty().requires_grad]
         self.stepping = [layer for layer in layers if type(layer).after_step is not Pointwise.after_step]
         self.steps = 0
         self._order: dict[str, Any] | None = None
