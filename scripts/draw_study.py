@@ -172,6 +172,7 @@ def wide() -> tuple[str, Figure]:
             (
                 seeds[0]["label"],
                 seeds[0]["trained_weights"],
+                best_validation(seeds),
                 accuracy(seeds),
                 f"{rejects:.2f} ± {half:.2f}" if len(seeds) > 1 else f"{rejects:.2f}",
             )
@@ -192,40 +193,45 @@ def wide() -> tuple[str, Figure]:
         )
     dress(axes, "false rejects, %, at false alarms in 1 % of the clips")
     axes.set_xlabel("trained weights, thousands", color=GREY)
-    return markdown(["wide layer", "trained", "test accuracy, %", "false rejects, %"], lines), figure
+    heads = ["wide layer", "trained", "validation, %", "test, %", "false rejects, %"]
+    return markdown(heads, lines), figure
 
 
 def switch() -> tuple[str, Figure]:
-    """Character error rate against the epoch of the switch."""
-    found = results("switch")
+    """Character error rate against the epoch of the switch, of the longest courses; all are in the table."""
+    found = sorted(results("switch"), key=lambda r: (r["total"], r["penalty"], r["strength"], r["epoch"]))
+    longest = max(r["total"] for r in found)
     figure = Figure(figsize=(5.6, 3.8), dpi=120, layout="constrained")
     axes = figure.subplots()
-    lines = []
     for penalty, colour in (("trace_norm", BLUE), ("l2", ORANGE)):
-        own = sorted((r for r in found if r["penalty"] == penalty), key=lambda r: r["epoch"])
-        axes.plot(
-            [r["epoch"] for r in own],
-            [100 * min(r["val_cer"]) for r in own],
-            "o-",
-            color=colour,
-            label=penalty.replace("_", " "),
-        )
-        lines += [
-            (
-                penalty,
-                r["epoch"],
-                f"{100 * min(r['val_cer']):.1f}",
-                f"{100 * r['cer']:.1f}",
-                r["trained_weights"],
-                sum(r["ranks"].values()),
+        own = [r for r in found if r["penalty"] == penalty and r["total"] == longest]
+        for strength in sorted({r["strength"] for r in own}):
+            line = [r for r in own if r["strength"] == strength]
+            axes.plot(
+                [r["epoch"] for r in line],
+                [100 * min(r["val_cer_stage2"]) for r in line],
+                "o-",
+                color=colour,
+                label=f"{penalty.replace('_', ' ')}, {strength:g}",
             )
-            for r in own
-        ]
-    dress(axes, "validation character error rate, %")
+    dress(axes, f"validation character error rate, %, {longest} epochs")
     axes.set_xlabel("epochs before the switch", color=GREY)
     axes.legend(frameon=False, fontsize=9)
-    columns = ["penalty", "switch after", "validation CER, %", "test CER, %", "trained", "sum of ranks"]
-    return markdown(columns, lines), figure
+    lines = [
+        (
+            r["penalty"],
+            f"{r['strength']:g}",
+            f"{r['epoch']} of {r['total']}",
+            f"{100 * r['val_cer_stage1'][-1]:.1f}",
+            f"{100 * min(r['val_cer_stage2']):.1f}",
+            f"{100 * r['cer']:.1f}",
+            r["trained_weights"],
+            f"{sum(r['errors'].values()) / len(r['errors']):.2f}",
+        )
+        for r in found
+    ]
+    columns = ["penalty", "strength", "switch after", "validation CER before, %", "after, %", "test CER, %"]
+    return markdown([*columns, "trained", "mean error of the cut"], lines), figure
 
 
 def speed() -> tuple[str, Figure]:
