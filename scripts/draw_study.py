@@ -53,7 +53,7 @@ def accuracy(seeds: list[Result]) -> str:
 def chosen(seed: Result) -> float:
     """Return the best validation accuracy; of a pruned net, among the epochs from half the run on."""
     course = seed["history"]["val_accuracy"]
-    pruned = seed.get("kind", "pruned") == "pruned"
+    pruned = "pruned" in (seed.get("kind"), seed.get("pointwise"))
     return 100 * max(course[(len(course) + 1) // 2 - 1 :] if pruned else course)
 
 
@@ -106,7 +106,7 @@ def kinds() -> tuple[str, Figure]:
             f"{seeds[0]['additions_per_second'] / 1e6:.2f} M",
         )
         for seeds in sorted(
-            rows.values(), key=lambda s: (["dense", "A", "B"].index(s[0]["group"]), -s[0]["accuracy"])
+            rows.values(), key=lambda s: (["dense", "A", "B"].index(s[0]["group"]), -s[0]["trained_weights"])
         )
     ]
     columns = [
@@ -127,39 +127,30 @@ def kinds() -> tuple[str, Figure]:
 
 
 def sparsity() -> tuple[str, Figure]:
-    """Accuracy against sparsity, by method."""
-    found = results("sparsity")
-    levels = sorted({result["sparsity"] for result in found})
-    lines, figure = [], Figure(figsize=(5.6, 3.8), dpi=120, layout="constrained")
+    """Accuracy against sparsity, by method; level by level, the methods side by side."""
+    rows = by_row(results("sparsity"))
+    dense = rows.pop("dense", [])
+    levels = sorted({seeds[0]["sparsity"] for seeds in rows.values()})
+    lines, figure = [], Figure(figsize=(6.4, 3.8), dpi=120, layout="constrained")
     axes = figure.subplots()
-    for method, colour in METHODS.items():
-        own = {r["sparsity"]: r for r in found if r["method"] == method}
-        lines.append((method, *(cell for level in levels for cell in both(own.get(level)))))
-        points = sorted(own)
-        axes.errorbar(
-            [100 * level for level in points],
-            [100 * own[level]["accuracy"] for level in points],
-            [
-                [100 * abs(own[level]["accuracy"] - own[level]["accuracy_interval"][end]) for level in points]
-                for end in (0, 1)
-            ],
-            color=colour,
-            label=method.replace("_", " "),
-            marker="o",
-            capsize=2,
-        )
-    dress(axes, "test accuracy, % (Wilson's interval)")
+    if dense:
+        lines.append(("dense", 0, best_validation(dense), accuracy(dense), dense[0]["trained_weights"]))
+        axes.axhline(ends(dense)[0], color=GREY, linewidth=0.8, linestyle=":", label="dense")
+    for place, (method, colour) in enumerate(METHODS.items()):
+        own = {seeds[0]["sparsity"]: seeds for seeds in rows.values() if seeds[0]["method"] == method}
+        for level, seeds in sorted(own.items()):
+            told = (best_validation(seeds), accuracy(seeds), seeds[0]["trained_weights"])
+            lines.append((method, f"{100 * level:.0f}", *told))
+        points = [levels.index(level) + 0.08 * (place - 1.5) for level in sorted(own)]
+        means = [ends(own[level]) for level in sorted(own)]
+        spread = [[mean - low for mean, low, _ in means], [high - mean for mean, _, high in means]]
+        style = {"color": colour, "marker": "o", "markersize": 4, "capsize": 2, "linewidth": 1}
+        axes.errorbar(points, [mean for mean, *_ in means], spread, label=method.replace("_", " "), **style)
+    dress(axes, "test accuracy, %")
+    axes.set_xticks(range(len(levels)), [f"{100 * level:.0f}" for level in levels])
     axes.set_xlabel("zeros among the 1x1s, %", color=GREY)
     axes.legend(frameon=False, fontsize=9)
-    heads = [
-        f"{100 * level:.0f} % zeros, {split}" for level in levels for split in ("validation, %", "test, %")
-    ]
-    return markdown(["method", *heads], lines), figure
-
-
-def both(result: Result | None) -> tuple[str | None, str | None]:
-    """Return the accuracies of a run on the validation and on the test split."""
-    return (f"{chosen(result):.2f}", accuracy([result])) if result else (None, None)
+    return markdown(["method", "zeros, %", "validation, %", "test, %", "trained"], lines), figure
 
 
 def wide() -> tuple[str, Figure]:

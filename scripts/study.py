@@ -77,13 +77,11 @@ def study_of(name: str) -> dict[str, Any]:
 
 
 def rows_of(study: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the rows of a study: those it lists, or every combination of its grid."""
-    if "grid" not in study:
-        return study["rows"]
-    rows = {}
-    for values in itertools.product(*study["grid"].values()):
-        overrides = [f"{key}={value}" for key, value in zip(study["grid"], values, strict=True)]
-        about = {key.rpartition(".")[2]: value for key, value in zip(study["grid"], values, strict=True)}
+    """Return the rows of a study: those it lists, and every combination of its grid."""
+    rows, grid = dict(study.get("rows", {})), study.get("grid", {})
+    for values in itertools.product(*grid.values()) if grid else ():
+        overrides = [f"{key}={value}" for key, value in zip(grid, values, strict=True)]
+        about = {key.rpartition(".")[2]: value for key, value in zip(grid, values, strict=True)}
         rows["_".join(map(str, values))] = {"overrides": overrides, **about}
     return rows
 
@@ -95,7 +93,13 @@ def runs_of(name: str, leading: bool) -> Iterator[Run]:
     for seed in [*study["seeds"], *(study.get("leading", []) if leading else [])]:
         for row, about in rows.items():
             if seed in study["seeds"] or about.get("leading"):
-                yield Run(name, row, seed, about, [*study["common"], *about["overrides"]])
+                yield Run(name, row, seed, about, list(_flat([*study["common"], *about["overrides"]])))
+
+
+def _flat(overrides: list[Any]) -> Iterator[str]:
+    """Return overrides one by one; an entry may be a list of them, named at the end of the file."""
+    for entry in overrides:
+        yield from entry if isinstance(entry, list) else [entry]
 
 
 def execute(run: Run, folder: Path) -> None:

@@ -164,3 +164,4 @@ def test_describe(hint, words):
 def test_suggest():
     assert suggest("ternry", ["learned", "ternary"]) == "did you mean ternary?"
     assert suggest("zzz", ["b", "a"]) == "choose from a, b"
+    assert suggest("zzz", []) == "there is none here; leave it out"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsrt import config
+from speechsrt.build import build
 from speechsrt.config.derived import derived, stored_beside
 from speechsrt.config.typed import parsed, quoted
 from speechsrt.errors import UserError
@@ -132,6 +133,12 @@ def test_every_option_of_every_group_composes() -> None:
     for group in config.groups():
         for option in config.options(group):
             assert config.load([f"{group}={option}"])
+
+
+@pytest.mark.parametrize("model", config.options("model"))
+def test_every_schedule_fits_every_model(model: str) -> None:
+    for schedule in config.options("schedule"):
+        build(config.load([f"model={model}", f"schedule={schedule}"])["schedule"], "schedule")
 
 
 # --- a run that begins where another ended ---

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from projecting import compressed
 
 from speechsrt import config
 from speechsrt.cli import main
-from speechsrt.commands import train
+from speechsrt.commands import compress, train
 
 Refused = Callable[..., str]
 TINY = [
@@ -57,3 +59,15 @@ def trained(words_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("runs") / "trained"
     train.run(config.load([*TINY, f"data.root={words_folder}", f"run_dir={folder}"]))
     return folder
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Project, and return the configuration of the training that would follow."""
+    monkeypatch.setattr(train, "run", lambda settings: settings)
+    monkeypatch.setattr(compress, "draw_cut", lambda *_: b"")  # takes longer than all the rest
+
+    def run(checkpoint: Path, *typed: str) -> dict[str, Any]:
+        return compressed(checkpoint, tmp_path / f"planned-{len(list(tmp_path.iterdir()))}", *typed)
+
+    return run

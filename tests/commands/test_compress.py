@@ -4,7 +4,6 @@ import copy
 import json
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,64 +13,20 @@ import torch
 import yaml
 from killing import KilledError, kill_at
 from matplotlib.image import imread
-from spelling import write_spelling
-from torch import Tensor
+from projecting import LOW, blocks_of, compressed, matrices, rows_of
 
 from speechsrt import config
 from speechsrt.commands import compress, train
-from speechsrt.errors import UserError
 from speechsrt.export import package
 from speechsrt.models.keyword import KeywordModel
 from speechsrt.training.history import read_history
 
-Refused = Callable[..., str]
 # What a kind needs besides its name, where its file leaves it open.
 NEEDED = {"low_rank": ["pointwise.rank=2"]}
 # Kinds whose matrix is drawn: what is told is the error of its best multiple.
 DRAWN = {"ternary", "random_fixed"}
 SCORED = "trainer.max_epochs=0"
-LOW = ["pointwise=low_rank", "pointwise.rank=2"]
 SOUND = torch.randn(2, 4800, generator=torch.Generator().manual_seed(0))
-
-
-def compressed(checkpoint: Path, folder: Path, *typed: str) -> dict[str, Any]:
-    return compress.run(config.load([f"checkpoint={checkpoint}", f"run_dir={folder}", *typed]))
-
-
-def refusal(checkpoint: Path, folder: Path, *typed: str) -> str:
-    with pytest.raises(UserError) as caught:
-        compressed(checkpoint, folder, *typed)
-    assert not folder.exists()
-    return str(caught.value)
-
-
-def rows_of(folder: Path) -> dict[str, dict[str, Any]]:
-    return {row["name"]: row for row in json.loads((folder / "projection.json").read_text())}
-
-
-def matrices(path: Path) -> dict[str, Tensor]:
-    """The dense matrix of every 1x1 of a model."""
-    return {p.slot.name: p.layer.weight().detach().double() for p in package.load(path).placed}
-
-
-def blocks_of(path: Path) -> list[str]:
-    return [p.slot.name for p in package.load(path).placed if p.slot.role == "block"]
-
-
-def values_of(weight: Tensor) -> list[float]:
-    return torch.linalg.svdvals(weight).tolist()
-
-
-@pytest.fixture
-def planned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Project, and return the configuration of the training that would follow."""
-    monkeypatch.setattr(train, "run", lambda settings: settings)
-    monkeypatch.setattr(compress, "draw_cut", lambda *_: b"")  # takes longer than all the rest
-
-    def run(checkpoint: Path, *typed: str) -> dict[str, Any]:
-        return compressed(checkpoint, tmp_path / f"planned-{len(list(tmp_path.iterdir()))}", *typed)
-
-    return run
 
 
 @pytest.fixture
@@ -180,54 +135,6 @@ def test_one_projection_after_another(projected: SimpleNamespace, tmp_path: Path
     again = package.load_keywords(settings["init_from"])
     kinds = {placed.slot.name: placed.layer.kind for placed in again.placed}
     assert (kinds["block1.0"], kinds["block2.0"]) == (projected.kind, "low_rank")
-
-
-# --- ranks ---
-
-
-@pytest.mark.parametrize("share", [0.3, 0.8, 1.0])
-def test_a_share_of_the_squares_chooses_the_rank(planned: Any, trained: Path, share: float) -> None:
-    settings = planned(trained, "pointwise=low_rank", f"pointwise.explained_variance={share}")
-    before = matrices(trained)
-    for name, row in rows_of(Path(settings["run_dir"])).items():
-        squares = [value**2 for value in values_of(before[name])]
-        rank = next(
-            r for r in range(1, len(squares) + 1) if sum(squares[:r]) >= share * sum(squares) * (1 - 1e-12)
-        )
-        assert row["settings"] == {"rank": rank}
-        assert row["error"] == pytest.approx((sum(squares[rank:]) / sum(squares)) ** 0.5, abs=1e-6)
-
-
-@pytest.mark.parametrize("budget", [48, 63, 64, 100, 1000])
-def test_a_budget_of_weights_is_kept_to_and_used(planned: Any, trained: Path, budget: int) -> None:
-    settings = planned(trained, "pointwise=low_rank", f"weight_budget={budget}")
-    rows = rows_of(Path(settings["run_dir"]))
-    ranks = {name: row["settings"]["rank"] for name, row in rows.items()}
-    assert len(ranks) == 3
-    assert sum(row["weights"] for row in rows.values()) == min(budget - budget % 16, 3 * 64)
-    values = {name: values_of(weight) for name, weight in matrices(trained).items() if name in ranks}
-    most = 4  # 8 x 8 entries, 16 for a rank: a higher one would hold more weights than the matrix
-    taken = [values[name][number] for name, rank in ranks.items() for number in range(1, rank)]
-    left = [values[name][number] for name, rank in ranks.items() for number in range(rank, most)]
-    assert max(left, default=0.0) <= min(taken, default=math.inf), "the largest values are those kept"
-
-
-@pytest.mark.parametrize(
-    ("typed", "message"),
-    [
-        (
-            ["pointwise=low_rank", "weight_budget=47"],
-            "weight_budget=47: rank one in each of 3 layers takes 48",
-        ),
-        ([*LOW, "weight_budget=100"], "weight_budget=100: goes with low_rank without a rank alone (layer "),
-        (
-            ["pointwise=circulant", "weight_budget=100"],
-            "weight_budget=100: goes with low_rank without a rank",
-        ),
-    ],
-)
-def test_mistakes_about_a_budget(trained: Path, tmp_path: Path, typed: list[str], message: str) -> None:
-    assert refusal(trained, tmp_path / "run", *typed).startswith(message)
 
 
 # --- which layers ---
@@ -402,156 +309,3 @@ def test_a_rate_of_the_kind_holds_while_fine_tuning(planned: Any, trained: Path)
     settings = planned(trained, *LOW, "pointwise.rate=0.25")
     begun = package.load(settings["init_from"])
     assert {p.slot.name for p in begun.placed if p.rate == 0.25} == set(blocks_of(trained))
-
-
-# --- recognition, in two stages ---
-
-GRU = ["model=deepspeech_gru_small", "data=manifest", "augment=none", "batch_seconds=20", "optim.lr=0.01"]
-GRU += ["model.conv_channels=[4,4]", "model.hidden=[24,24]", "model.last=24", "schedule.warmup_steps=5"]
-FIRST_STAGE = ["pointwise=low_rank", "pointwise.rank_ratio=1.0", "pointwise.where=[input,recurrent]"]
-FIRST_STAGE += ["pointwise.trace_norm=0.02", "trainer.max_epochs=4"]
-MATRICES = ["gru1.input", "gru1.recurrent", "gru2.input", "gru2.recurrent"]
-
-
-@pytest.fixture(scope="session")
-def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run of a small recurrent recogniser, trained under the trace norm at full rank."""
-    root = tmp_path_factory.mktemp("stages")
-    manifest = write_spelling(root / "spelling", 90)
-    train.run(config.load([*GRU, *FIRST_STAGE, f"data.path={manifest}", f"run_dir={root / 'first'}"]))
-    return root / "first"
-
-
-@pytest.mark.slow
-def test_the_first_stage_is_watched(first_stage: Path) -> None:
-    lines = read_history(first_stage / "spectra.csv")
-    assert [(int(line["epoch"]), line["layer"]) for line in lines] == [
-        (epoch, name) for epoch in range(4) for name in MATRICES
-    ]
-    assert imread(first_stage / "spectra.png").shape[0] > 300
-    values = matrices(first_stage / "checkpoints/last.ckpt")
-    for line in lines[-4:]:
-        own = values_of(values[line["layer"]])
-        size = sum(value**2 for value in own) ** 0.5
-        assert float(line["trace_norm"]) == pytest.approx(sum(own), rel=1e-4)
-        assert float(line["nu"]) == pytest.approx((sum(own) / size - 1) / (len(own) ** 0.5 - 1), abs=1e-4)
-    norms = [sum(float(line["trace_norm"]) for line in lines[k : k + 4]) for k in range(0, 16, 4)]
-    assert norms[-1] < norms[0], "the penalty is at work"
-
-
-@pytest.mark.slow
-def test_the_second_stage_keeps_nine_tenths_of_every_matrix(first_stage: Path, tmp_path: Path) -> None:
-    share = ["pointwise=low_rank", "pointwise.explained_variance=0.9", "trainer.max_epochs=1"]
-    metrics = compressed(first_stage, tmp_path / "second", *share)
-    before, rows = matrices(first_stage), rows_of(tmp_path / "second")
-    assert {name: row["role"] for name, row in rows.items()} == {
-        name: name.partition(".")[2] for name in MATRICES
-    }
-    for name, row in rows.items():
-        squares = [value**2 for value in values_of(before[name])]
-        rank = row["settings"]["rank"]
-        assert sum(squares[: rank - 1]) < 0.9 * sum(squares) <= sum(squares[:rank]) * (1 + 1e-9)
-        assert row["error"] == pytest.approx((sum(squares[rank:]) / sum(squares)) ** 0.5, abs=1e-5)
-        assert row["weights"] == rank * sum(row["shape"]) < row["weights_before"]
-        assert row["settings"] == {"rank": rank}, "of the trace norm nothing is left"
-    told = json.loads((first_stage / "metrics.json").read_text())
-    saved = sum(row["weights_before"] - row["weights"] for row in rows.values())
-    assert told["trained_weights"] - metrics["trained_weights"] == saved
-    assert metrics["task"] == "ctc"
-    assert math.isfinite(metrics["wer"])
-    assert not (tmp_path / "second/spectra.csv").exists()
-    model = package.load_recogniser(tmp_path / "second")
-    assert {p.slot.name: p.layer.kind for p in model.placed} == dict.fromkeys(MATRICES, "low_rank") | {
-        "last.0": "learned"
-    }
-    last = float(read_history(first_stage / "metrics.csv")[-1]["lr"])
-    stored = yaml.safe_load((tmp_path / "second/config.yaml").read_text())
-    assert stored["optim"]["lr"] == pytest.approx(min(0.01, max(3 * last, 0.001)))
-
-
-@pytest.mark.slow
-def test_a_recogniser_away_from_its_run_needs_a_recipe(first_stage: Path, tmp_path: Path) -> None:
-    shutil.copy(first_stage / "model.safetensors", tmp_path / "alone.safetensors")
-    line = refusal(tmp_path / "alone.safetensors", tmp_path / "run", *LOW)
-    assert line.startswith("checkpoint=: lies in no run folder, so nothing tells how to train a model that")
-    assert line.endswith("write model=quartznet_small or the like")
-
-
-@pytest.mark.slow
-def test_with_a_recipe_its_network_is_kept(planned: Any, first_stage: Path, tmp_path: Path) -> None:
-    shutil.copy(first_stage / "model.safetensors", tmp_path / "alone.safetensors")
-    manifest = f"data.path={first_stage.parent / 'spelling/all.json'}"
-    own = ["model=deepspeech_gru_small", "data=manifest", manifest, "pointwise.where=[recurrent]"]
-    settings = planned(tmp_path / "alone.safetensors", *LOW, *own)
-    assert settings["optim"]["lr"] == 0.003
-    assert set(rows_of(Path(settings["run_dir"]))) == {"gru1.recurrent", "gru2.recurrent"}
-    assert package.load_recogniser(settings["init_from"]).network_node["hidden"] == [24, 24]
-
-
-# --- mistakes ---
-
-
-def test_no_checkpoint(refused: Refused) -> None:
-    line = refused("compress", *LOW)
-    assert line == "checkpoint=: name a run folder, a .ckpt or a model.safetensors to compress"
-
-
-@pytest.mark.parametrize(
-    ("typed", "message"),
-    [
-        ([], "pointwise=: say what to project onto, such as pointwise=low_rank pointwise.rank=8"),
-        ([*LOW, "model.channels=4"], "model.channels: compress keeps the network and its front end; leave"),
-        ([*LOW, "features=mfcc"], "features: compress keeps the network and its front end; leave it out"),
-        ([*LOW, "features.n_fft=1024"], "features.n_fft: compress keeps the network and its front end"),
-        ([*LOW, "model=matchboxnet_3x2x64"], "model: compress keeps the network and its front end"),
-        (["placement=[]"], "placement=[]: names no layer to project; write rules, or pointwise="),
-        (["pointwise=lowrank"], "pointwise=lowrank: no such option; did you mean low_rank?"),
-        ([*LOW, "init_from=x"], "init_from: compress does not use it; write checkpoint="),
-        ([*LOW, "pointwise.where=[nowhere]"], "pointwise.where=nowhere: matches no layer of this network"),
-        (["pointwise=low_rank"], "pointwise.rank: give either rank or rank_ratio"),
-        ([*LOW, "pointwise.rate=0"], "pointwise.rate=0: a factor on the learning rate, above 0"),
-    ],
-)
-def test_mistakes_on_the_command_line(
-    refused: Refused, trained: Path, tmp_path: Path, typed: list[str], message: str
-) -> None:
-    line = refused("compress", f"checkpoint={trained}", f"run_dir={tmp_path / 'run'}", *typed)
-    assert line.startswith(message)
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("typed", "message"),
-    [
-        (
-            ["pointwise=low_rank", "pointwise.rank=9"],
-            "pointwise.rank=9: a 8 x 8 layer takes a rank from 1 to 8",
-        ),
-        (["pointwise=toeplitz", "pointwise.rank=9"], "takes a displacement rank from 1 to 8"),
-        (["pointwise=monarch", "pointwise.blocks=3"], "pointwise.blocks=3: a 8 x 8 layer takes 1, 2, 4, 8"),
-    ],
-)
-def test_what_a_layer_cannot_have_is_told_with_its_name(
-    refused: Refused, trained: Path, tmp_path: Path, typed: list[str], message: str
-) -> None:
-    line = refused("compress", f"checkpoint={trained}", f"run_dir={tmp_path / 'run'}", *typed)
-    assert message in line
-    assert line.endswith("(layer block1.0)")
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_run_folder_that_is_taken(refused: Refused, trained: Path) -> None:
-    line = refused("compress", f"checkpoint={trained}", f"run_dir={trained}", *LOW)
-    assert "already holds a run" in line
-
-
-def test_a_checkpoint_that_is_not_there(refused: Refused, tmp_path: Path) -> None:
-    line = refused("compress", f"checkpoint={tmp_path}/none", f"run_dir={tmp_path / 'run'}", *LOW)
-    assert line.endswith("none: no such run folder, .ckpt or model.safetensors")
-
-
-def test_what_only_compress_understands(refused_training: Refused) -> None:
-    line = refused_training("pointwise=low_rank", "pointwise.explained_variance=0.9")
-    assert line.startswith("pointwise.explained_variance=0.9: needs a trained matrix, see compress")
-    line = refused_training("pointwise=low_rank", "weight_budget=100")
-    assert line == "weight_budget: train does not use it; it goes with compress"

@@ -200,7 +200,8 @@ def test_the_format_is_as_old_as_the_layers_allow(tmp_path, rules):
 
 def packed_names(path: Path) -> list[str]:
     with safe_open(path, "pt") as file:
-        return sorted(name for name in file.keys() if ".packed." in name)  # noqa: SIM118
+        names: list[str] = file.keys()
+    return sorted(name for name in names if ".packed." in name)
 
 
 DAMAGES = {

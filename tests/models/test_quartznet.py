@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recognisers import assert_same_alone_and_beside, trained
 from torch import nn
 
 from speechsrt.config import load, options, rules
@@ -64,26 +65,7 @@ def test_with_every_block_fixed_28_percent_are_trained():
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=4), st.integers(0, 20))
 @settings(max_examples=25, deadline=None)
 def test_an_utterance_gives_the_same_logits_alone_and_beside_longer_ones(lengths: list[int], more: int):
-    net = trained(tiny().network)
-    rows = [torch.randn(n, 16, generator=torch.Generator().manual_seed(n)) for n in lengths]
-    batch = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-    batch = torch.cat([batch, torch.randn(len(rows), more, 16)], 1)
-    together = net(batch, torch.tensor(lengths))
-    for row, logits in zip(rows, together, strict=True):
-        alone = net(row[None], torch.tensor([len(row)]))[0]
-        assert len(alone) == int(net.count(torch.tensor(len(row)))) == -(-len(row) // 2)
-        assert torch.allclose(alone, logits[: len(alone)], atol=1e-4)
-        assert torch.allclose(alone, net(row[None])[0], atol=1e-4)
-
-
-def trained(net: Any) -> Any:
-    """A network as after training: the statistics of its normalisation are no longer 0 and 1."""
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for name, buffer in net.named_buffers():
-            if name.endswith(("running_mean", "running_var")):
-                buffer.copy_(torch.rand_like(buffer) + 0.5)
-    return net.eval()
+    assert_same_alone_and_beside(trained(tiny().network), lengths, more, 16)
 
 
 @pytest.mark.parametrize("kind", options("pointwise"))
