@@ -89,15 +89,20 @@ class LogMel(nn.Module):
         """Return the number of frames the network sees."""
         return -(-self.count(samples) // self.pad_multiple) * self.pad_multiple
 
-    def energies(self, waveform: Tensor) -> Tensor:
-        """Return the energies in the bands, ``(B, T, channels)``."""
-        return band_energies(
-            _reflected(waveform, self.n_fft // 2), self.window, self.bank, self.n_fft, self.hop
-        )
+    @property
+    def edge(self) -> int:
+        """Samples that a frame needs before its centre, and behind it."""
+        return self.n_fft // 2
 
-    def log_energies(self, waveform: Tensor) -> Tensor:
-        """Return ``ln(energy + log_offset)``, ``(B, T, channels)``."""
-        return (self.energies(waveform) + self.log_offset).log()
+    def frames(self, sound: Tensor) -> Tensor:
+        """Return the features ``(B, T, C)`` of all whole stretches of `n_fft` samples in ``(B, samples)``.
+
+        Nothing is added at the ends; without autocast. A frame depends on its own samples alone, so a sound
+        may be heard piece by piece (`speechsrt.models.stream`).
+        """
+        with torch.autocast(sound.device.type, enabled=False):
+            energies = band_energies(sound, self.window, self.bank, self.n_fft, self.hop)
+            return (energies + self.log_offset).log()
 
     def centred(self, frames: Tensor) -> Tensor:
         """Return ``(B, T, C)`` in the middle of the next multiple of frames; an odd zero goes behind."""
@@ -106,8 +111,7 @@ class LogMel(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Return the padded features of ``(B, samples)``; always computed without autocast."""
-        with torch.autocast(waveform.device.type, enabled=False):
-            return self.centred(self.log_energies(waveform))
+        return self.centred(self.frames(reflected(waveform, self.edge)))
 
 
 class Mfcc(LogMel):
@@ -129,10 +133,10 @@ class Mfcc(LogMel):
         basis = AF.create_dct(channels, channels, "ortho")
         self.register_buffer("basis", basis.T.contiguous(), persistent=False)
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Return the padded cepstra of ``(B, samples)``; always computed without autocast."""
-        with torch.autocast(waveform.device.type, enabled=False):
-            return self.centred(dense(self.log_energies(waveform), self.basis))
+    def frames(self, sound: Tensor) -> Tensor:
+        """Return the cepstra of all whole stretches, as `LogMel.frames` does the log energies."""
+        with torch.autocast(sound.device.type, enabled=False):
+            return dense(super().frames(sound), self.basis)
 
 
 def paired(bank: Tensor) -> Tensor:
@@ -158,7 +162,7 @@ def _energies(waveform: Tensor, window: Tensor, bank: Tensor, n_fft: int, hop: i
     return dense(torch.view_as_real(spectrum.transpose(1, 2)).flatten(-2).square(), bank)
 
 
-def _reflected(waveform: Tensor, edge: int) -> Tensor:
+def reflected(waveform: Tensor, edge: int) -> Tensor:
     """Return ``(B, samples)`` continued by `edge` samples at both ends; zeros where it is too short.
 
     The same as `F.pad`'s reflection, in a seventh of its time on processors.

@@ -97,10 +97,17 @@ def test_other_lengths_against_torchaudio(samples):
 def test_a_sound_too_short_to_be_reflected_stands_among_zeros():
     x = torch.randn(1, 100, dtype=torch.double)
     longer = torch.cat([torch.zeros(1, 256), x, torch.zeros(1, 2000)], 1)
-    front = LogMel(
-        hop_seconds=0.016
-    ).double()  # a hop of 256: frame 1 of the longer one has its first frame's centre
-    torch.testing.assert_close(front(x)[:, 0], front.log_energies(longer)[:, 1])
+    front = LogMel(hop_seconds=0.016).double()
+    torch.testing.assert_close(front(x)[:, 0], front.frames(longer)[:, 0])
+
+
+@pytest.mark.parametrize("front", [LogMel(), Mfcc(pad_multiple=1)], ids=["log_mel", "mfcc"])
+def test_frames_of_a_sound_are_those_of_its_pieces(front: LogMel):
+    x = sound("noise", 4000).float()
+    whole = front.frames(x)
+    assert whole.shape[1] == (4000 - front.n_fft) // front.hop + 1
+    piece = front.frames(x[:, 3 * front.hop : 3 * front.hop + front.n_fft])
+    torch.testing.assert_close(piece[:, 0], whole[:, 3])
 
 
 def test_eight_kilohertz():
