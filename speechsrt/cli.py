@@ -19,6 +19,10 @@ VERBS = {
         "a trained model projected onto another kind, then fine-tuned",
         "checkpoint= pointwise=; train's",
     ),
+    "spot": (
+        "keywords in files or from the microphone: one JSON object a detection",
+        "checkpoint= input= threshold=",
+    ),
     "transcribe": ("speech to text: one JSON object an utterance", "checkpoint= input= decoder="),
     "import_nemo": ("a .nemo file into our package", "input= output="),
     "benchmark": ("size and speed of a model here", "checkpoint= or model= pointwise= data=; run_dir="),
@@ -28,6 +32,8 @@ MISPLACED = {
     ("train", "split"): "it scores the test split; evaluate scores any",
     ("transcribe", "data"): "write input=, a file, a folder or a manifest",
     ("transcribe", "run_dir"): "it writes to stdout",
+    ("spot", "data"): "write input=, a file, a folder or mic",
+    ("spot", "run_dir"): "it writes to stdout",
     ("compress", "init_from"): "write checkpoint=",
     ("compress", "resume"): "go on with train resume=",
     ("evaluate", "init_from"): "write checkpoint=",
@@ -40,10 +46,11 @@ ONLY = {
     "weight_budget": ("compress",),
     "ngram": ("prepare",),
     "ngram_text": ("prepare",),
-    "input": ("transcribe", "import_nemo"),
+    "input": ("spot", "transcribe", "import_nemo"),
     "output": ("import_nemo",),
     "chunk_seconds": ("transcribe",),
     "overlap_seconds": ("transcribe",),
+    **dict.fromkeys(("threshold", "step_seconds", "smooth_seconds", "refractory_seconds"), ("spot",)),
 }
 """Keys of a few verbs, of no use to any other."""
 

@@ -38,7 +38,7 @@ def probe(path: str | PathLike[str]) -> Probe:
     try:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, OSError) as error:
-        raise _explain(path, error) from None
+        raise explain(path, error) from None
     if info.frames <= 0 or info.samplerate <= 0:
         raise UnreadableAudioError(path, "holds no sound (a header without samples)")
     return Probe(info.frames / info.samplerate, info.samplerate, info.channels)
@@ -62,7 +62,7 @@ def read(
             file.seek(start)
             frames = file.read(-1 if duration is None else round(duration * rate), "float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise _explain(path, error) from None
+        raise explain(path, error) from None
     wave = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
     if not np.isfinite(wave).all():
         raise UnreadableAudioError(path, "holds samples that are not finite numbers")
@@ -100,7 +100,7 @@ def _why_nothing(frames: int, rate: int, offset: float) -> str:
     return f"a clip at {offset:g} s begins behind the file's end at {frames / rate:g} s"
 
 
-def _explain(path: str | PathLike[str], error: Exception) -> UnreadableAudioError:
+def explain(path: str | PathLike[str], error: Exception) -> UnreadableAudioError:
     """Turn libsndfile's refusal into a reason a person can act on."""
     file = Path(path)
     if file.is_dir():

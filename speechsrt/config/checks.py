@@ -37,6 +37,10 @@ KINDS: dict[str, Any] = {
     "rounding": Literal["floor", "floor_plus_one", "ceil"] | None,
     "chunk_seconds": float,
     "overlap_seconds": float,
+    "threshold": float | None,
+    "step_seconds": float | None,
+    "smooth_seconds": float | None,
+    "refractory_seconds": float | None,
 }
 RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),

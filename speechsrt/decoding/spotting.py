@@ -5,13 +5,17 @@ the word is not at rest, the word is detected there and then, and rests for the 
 several windows is one event. Words do not look at each other.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speechsrt.errors import UserError
+
+NO_WORDS = ("unknown", "silence")
+"""Outputs that are heard and never told."""
 
 
 @dataclass(frozen=True)
@@ -25,33 +29,36 @@ class Detection:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How scores become detections.
+class Operating:
+    """How a keyword model is used on a stream; chosen on a validation split and shipped with the model.
 
     Args:
-        words: what to detect; other outputs of the model (unknown, silence) are heard and never told.
         threshold: of the smoothed score, above 0.
-        smooth: windows in the mean.
-        rest: windows for which a word is not detected again.
-        clip_seconds: length of a window.
+        step_seconds: distance of the windows that are scored.
+        smooth_seconds: stretch of window ends in the mean.
+        refractory_seconds: a word is not detected again for so long.
+        temperature: the logits are divided by it (`speechsrt.scoring.calibration`).
 
     Raises:
         UserError: a number out of its range.
     """
 
-    words: tuple[str, ...]
-    threshold: float
-    smooth: int
-    rest: int
-    clip_seconds: float
+    threshold: float = 0.5
+    step_seconds: float = 0.1
+    smooth_seconds: float = 0.3
+    refractory_seconds: float = 1.0
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:
             raise UserError(f"threshold={self.threshold:g}: choose above 0 and at most 1")
-        if self.smooth < 1 or self.rest < 1:
-            raise UserError(
-                f"smooth_seconds, refractory_seconds: {self.smooth} and {self.rest} windows; take 1 at least"
-            )
+        for key in ("step_seconds", "smooth_seconds", "refractory_seconds", "temperature"):
+            if not 0 < getattr(self, key) < math.inf:
+                raise UserError(f"{key}={getattr(self, key):g}: choose above 0")
+
+    def windows(self, seconds: float) -> int:
+        """Return how many windows' ends lie in a stretch, 1 at least."""
+        return max(1, round(seconds / self.step_seconds))
 
 
 class Smoother:
@@ -75,13 +82,21 @@ class Smoother:
 
 
 class Spotter:
-    """Detections in windows as they come."""
+    """Detections in windows as they come.
 
-    def __init__(self, labels: tuple[str, ...], settings: Settings) -> None:
-        self.settings = settings
-        self._columns = [labels.index(word) for word in settings.words]
-        self._smooth = Smoother(settings.smooth)
-        self._resting = np.zeros(len(settings.words), np.int64)
+    Args:
+        labels: outputs of the model.
+        operating: how to spot.
+        clip_seconds: length of a window.
+    """
+
+    def __init__(self, labels: Sequence[str], operating: Operating, clip_seconds: float) -> None:
+        self.operating, self.clip_seconds = operating, clip_seconds
+        self._words = spotted_words(labels)
+        self._columns = [labels.index(word) for word in self._words]
+        self._smooth = Smoother(operating.windows(operating.smooth_seconds))
+        self._rest = operating.windows(operating.refractory_seconds)
+        self._resting = np.zeros(len(self._words), np.int64)
 
     def __call__(self, scores: NDArray[np.floating], ends: NDArray[np.floating]) -> Iterator[Detection]:
         """Yield what is detected in the windows that follow those of the last call, in order.
@@ -91,12 +106,17 @@ class Spotter:
             ends: ``(N,)`` seconds.
         """
         for row, end in zip(self._smooth(scores[:, self._columns]), ends, strict=True):
-            ready = (row >= self.settings.threshold) & (self._resting == 0)
+            ready = (row >= self.operating.threshold) & (self._resting == 0)
             self._resting = np.maximum(self._resting - 1, 0)
             for k in np.flatnonzero(ready):
-                self._resting[k] = self.settings.rest - 1
-                start = max(0.0, float(end) - self.settings.clip_seconds)
-                yield Detection(self.settings.words[k], start, float(end), float(row[k]))
+                self._resting[k] = self._rest - 1
+                start = max(0.0, float(end) - self.clip_seconds)
+                yield Detection(self._words[k], start, float(end), float(row[k]))
+
+
+def spotted_words(labels: Sequence[str]) -> list[str]:
+    """Return the outputs that are words to detect."""
+    return [label for label in labels if label not in NO_WORDS]
 
 
 def events(smoothed: NDArray[np.floating], threshold: float, rest: int) -> list[int]:

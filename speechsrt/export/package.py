@@ -11,7 +11,7 @@ of format 2, and its ``packed`` tells which layer and shape each module is.
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from speechsrt.decoding.spotting import Operating
 from speechsrt.errors import UserError
 from speechsrt.models.keyword import KeywordModel
 from speechsrt.models.model import TASKS, SpeechModel
@@ -35,11 +36,12 @@ MODELS: dict[str, Any] = {model.task: model for model in (KeywordModel, Recognis
 
 @dataclass(frozen=True)
 class Stored:
-    """What a file holds of a model: its task, its description and its tensors."""
+    """What a file holds of a model: its task, its description, its tensors, and what is kept beside."""
 
     task: str
     description: dict[str, Any]
     tensors: dict[str, Tensor]
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 def package_tensors(model: nn.Module, layers: Sequence[Placed]) -> dict[str, Tensor]:
@@ -72,7 +74,10 @@ def save(model: SpeechModel, path: Path, about: dict[str, Any] | None = None) ->
         for module, placed in packing(model, model.placed).items()
     }
     header = {"format": FORMAT if packed else 1, "task": model.task, "model": model.describe()}
-    header |= {"about": about or {}} | ({"packed": packed} if packed else {})
+    beside = dict(about or {})
+    if isinstance(model, KeywordModel) and model.operating is not None:
+        beside["operating"] = asdict(model.operating)
+    header |= {"about": beside} | ({"packed": packed} if packed else {})
     temporary = path.with_name(path.name + ".part")
     save_file(
         package_tensors(model, model.placed), temporary, {"speechsrt": json.dumps(header, ensure_ascii=False)}
@@ -89,6 +94,8 @@ def load(path: str | Path) -> KeywordModel | Recogniser:
     stored = read(path)
     model = MODELS[stored.task](**stored.description)
     _fill(model, stored.tensors, path)
+    if isinstance(model, KeywordModel) and "operating" in stored.about:
+        model.operating = Operating(**stored.about["operating"])
     return model.eval()
 
 
@@ -115,18 +122,13 @@ def read(path: str | Path) -> Stored:
         raise UserError(f"{file}: not a readable safetensors file ({error})") from None
     if header is None:
         raise UserError(f"{file}: a safetensors file, but not one of ours (no speechsrt header)")
-    task, description, packed = _description(header, file)
-    return Stored(task, description, _unpacked(tensors, packed, description["layers"], file))
+    task, description, packed, beside = _description(header, file)
+    return Stored(task, description, _unpacked(tensors, packed, description["layers"], file), beside)
 
 
 def about(path: str | Path) -> dict[str, Any]:
     """Return what a package keeps beside its model: scores, data, commit; nothing for a checkpoint."""
-    file = find(path)
-    if file.suffix == ".ckpt":
-        return {}
-    read(file)
-    with safe_open(file, "pt") as package:
-        return json.loads((package.metadata() or {})["speechsrt"]).get("about", {})
+    return read(path).about
 
 
 def find(path: str | Path) -> Path:
@@ -189,18 +191,19 @@ def _filled(slot: Slot, layers: dict[str, Any], packed: dict[str, Tensor]) -> Po
     return layer if whole else None
 
 
-def _description(header: str, file: Path) -> tuple[str, dict[str, Any], dict[str, Slot]]:
+def _description(header: str, file: Path) -> tuple[str, dict[str, Any], dict[str, Slot], dict[str, Any]]:
     try:
         described = json.loads(header)
         version, description = int(described["format"]), described["model"]
         task, packed = described.get("task", KeywordModel.task), described.get("packed", {})
+        beside = dict(described.get("about", {}))
     except (ValueError, TypeError, KeyError):
         raise _damaged(file) from None
     if version > FORMAT:
         raise UserError(f"{file}: package format {version}; this release reads up to {FORMAT}")
     if task not in MODELS:
         raise UserError(f"{file}: holds a model for {task}, which this release does not know")
-    return task, description, _slots(packed, file)
+    return task, description, _slots(packed, file), beside
 
 
 def _slots(packed: Any, file: Path) -> dict[str, Slot]:

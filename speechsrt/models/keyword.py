@@ -10,7 +10,9 @@ import torch.nn.functional as F
 import torchaudio.functional as AF
 from torch import Tensor
 
+from speechsrt.decoding.spotting import Detection, Operating
 from speechsrt.models.model import SpeechModel
+from speechsrt.models.stream import spotted
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class KeywordModel(SpeechModel):
     ) -> None:
         super().__init__(features, network, len(labels), rules, layers)
         self.labels, self.clip_seconds = tuple(labels), clip_seconds
+        self.operating: Operating | None = None  # shipped beside the description, where it was chosen
 
     @property
     def reference_seconds(self) -> float:
@@ -80,13 +83,32 @@ class KeywordModel(SpeechModel):
             sample_rate: its samples a second.
         """
         self.eval()
-        sound = torch.as_tensor(waveform, dtype=torch.float32, device=next(self.parameters()).device)
-        sound = sound.mean(0) if sound.dim() == 2 else sound
-        if sample_rate != self.sample_rate:
-            sound = AF.resample(sound, sample_rate, self.sample_rate)
-        chances = F.softmax(self(fitted(sound, self.samples)[None])[0].float(), 0).tolist()
+        sound = self._mono(waveform, sample_rate).to(next(self.parameters()).device)
+        temperature = (self.operating or Operating()).temperature
+        chances = F.softmax(self(fitted(sound, self.samples)[None])[0].float() / temperature, 0).tolist()
         best = max(range(len(chances)), key=chances.__getitem__)
         return Prediction(self.labels[best], chances[best], dict(zip(self.labels, chances, strict=True)))
+
+    def spot(
+        self, waveform: np.ndarray | Tensor, sample_rate: int, operating: Operating | None = None
+    ) -> list[Detection]:
+        """Find the words in a sound of any length.
+
+        Args:
+            waveform: mono ``(samples,)`` or ``(channels, samples)``, full scale at 1; resampled where needed.
+            sample_rate: its samples a second.
+            operating: how; left out, what was shipped with the model, else the defaults.
+        """
+        how = operating or self.operating or Operating()
+        return list(spotted(self, how, [self._mono(waveform, sample_rate)]))
+
+    def _mono(self, waveform: np.ndarray | Tensor, sample_rate: int) -> Tensor:
+        """Return a sound as ``(samples,)`` at the model's rate."""
+        sound = torch.as_tensor(waveform, dtype=torch.float32)
+        sound = sound.mean(0) if sound.dim() == 2 else sound
+        if sample_rate == self.sample_rate:
+            return sound
+        return AF.resample(sound, sample_rate, self.sample_rate)
 
 
 def fitted(sound: Tensor, samples: int) -> Tensor:

@@ -6,16 +6,20 @@ whole sound's features cut into windows, however it comes in, and differ from th
 waveform in the frames at a clip's two ends alone.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from speechsrt.audio.features import LogMel, reflected
+from speechsrt.decoding.spotting import Detection, Operating, Spotter
 from speechsrt.errors import UserError
-from speechsrt.models.keyword import KeywordModel
 
-STEP_SECONDS = 0.1
+if TYPE_CHECKING:
+    from speechsrt.models.keyword import KeywordModel
+
 WINDOWS_AT_A_TIME = 64
 
 
@@ -39,15 +43,16 @@ class Stream:
     Args:
         model: on whatever device; it is left in evaluation mode.
         step_seconds: distance of windows, rounded to whole frames.
+        temperature: the logits are divided by it.
 
     Raises:
         UserError: a step that is not a frame at least, or a front end that hears whole utterances.
     """
 
-    def __init__(self, model: KeywordModel, step_seconds: float = STEP_SECONDS) -> None:
+    def __init__(self, model: "KeywordModel", step_seconds: float, temperature: float = 1.0) -> None:
         if not isinstance(model.features, LogMel):
             raise UserError("checkpoint=: its front end hears whole clips, so no stream can be spotted in")
-        self.model, self.features = model.eval(), model.features
+        self.model, self.features, self.temperature = model.eval(), model.features, temperature
         self.size = self.features.count(model.samples)
         self.step = round(step_seconds * model.sample_rate / self.features.hop)
         if self.step < 1:
@@ -108,7 +113,28 @@ class Stream:
     def _chances(self, windows: Tensor) -> Tensor:
         device = next(self.model.parameters()).device
         logits = self.model.network(self.features.centred(windows.to(device)))
-        return logits.float().softmax(1).cpu()
+        return (logits.float() / self.temperature).softmax(1).cpu()
 
     def _nothing(self) -> Heard:
         return Heard(torch.zeros(0, len(self.model.labels)), torch.zeros(0, dtype=torch.double))
+
+
+def spotted(model: "KeywordModel", operating: Operating, blocks: Iterable[Tensor]) -> Iterator[Detection]:
+    """Yield what a model detects in a sound that comes in blocks ``(samples,)`` at its rate.
+
+    Silence follows it, half a clip and the windows of the mean, so that a word at the very end is heard in as
+    many windows as any other; silence fills a sound shorter than a clip.
+    """
+    stream = Stream(model, operating.step_seconds, operating.temperature)
+    spotter = Spotter(model.labels, operating, model.clip_seconds)
+    came = 0
+    for block in blocks:
+        came += len(block)
+        yield from _detected(spotter, stream.push(block))
+    behind = round((0.5 * model.clip_seconds + operating.smooth_seconds) * model.sample_rate)
+    yield from _detected(spotter, stream.push(torch.zeros(max(behind, model.samples - came))))
+    yield from _detected(spotter, stream.finish())
+
+
+def _detected(spotter: Spotter, heard: Heard) -> Iterator[Detection]:
+    return spotter(heard.probabilities.numpy(), heard.ends.numpy())

@@ -5,17 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechsrt.decoding.spotting import Detection, Settings, Smoother, Spotter, events
+from speechsrt.decoding.spotting import Detection, Operating, Smoother, Spotter, events
 from speechsrt.errors import UserError
 
 LABELS = ("go", "stop", "unknown")
 
 
-def settings(**changed: float) -> Settings:
-    given = {"threshold": 0.6, "smooth": 1, "rest": 5, "clip_seconds": 1.0} | changed
-    return Settings(
-        ("go", "stop"), given["threshold"], int(given["smooth"]), int(given["rest"]), given["clip_seconds"]
-    )
+def settings(**changed: float) -> Operating:
+    """A window every tenth of a second, unsmoothed, half a second of rest."""
+    return Operating(**{"threshold": 0.6, "smooth_seconds": 0.1, "refractory_seconds": 0.5} | changed)
 
 
 def track(*rows: tuple[int, float, float]) -> np.ndarray:
@@ -23,8 +21,8 @@ def track(*rows: tuple[int, float, float]) -> np.ndarray:
     return np.concatenate([np.tile([go, stop, 1 - go - stop], (count, 1)) for count, go, stop in rows])
 
 
-def spotted(scores: np.ndarray, how: Settings, pieces: int = 1) -> list[Detection]:
-    spotter, ends = Spotter(LABELS, how), 1 + 0.1 * np.arange(len(scores))
+def spotted(scores: np.ndarray, how: Operating, pieces: int = 1) -> list[Detection]:
+    spotter, ends = Spotter(LABELS, how, 1.0), 1 + 0.1 * np.arange(len(scores))
     parts = zip(np.array_split(scores, pieces), np.array_split(ends, pieces), strict=True)
     return [detection for part, end in parts for detection in spotter(part, end)]
 
@@ -51,8 +49,8 @@ def test_unknown_is_never_told():
 
 def test_the_threshold_is_reached_by_the_mean():
     scores = track((5, 0, 0), (2, 0.9, 0), (5, 0, 0))
-    assert not spotted(scores, settings(smooth=3, threshold=0.61))
-    (found,) = spotted(scores, settings(smooth=3, threshold=0.6))
+    assert not spotted(scores, settings(smooth_seconds=0.3, threshold=0.61))
+    (found,) = spotted(scores, settings(smooth_seconds=0.3, threshold=0.6))
     assert (round(found.end, 1), found.score) == (1.6, pytest.approx(0.6))
 
 
@@ -60,7 +58,7 @@ def test_the_threshold_is_reached_by_the_mean():
 def test_pieces_make_no_difference(values: list[float], smooth: int, rest: int, pieces: int):
     go = np.array(values)
     scores = np.stack([go, 0.5 * (1 - go), 0.5 * (1 - go)], 1)
-    how = settings(smooth=smooth, rest=rest, threshold=0.5)
+    how = settings(smooth_seconds=0.1 * smooth, refractory_seconds=0.1 * rest, threshold=0.5)
     assert spotted(scores, how, pieces) == spotted(scores, how)
 
 
@@ -76,7 +74,7 @@ def test_means_are_those_of_the_last_windows(values: list[float], windows: int):
 def test_events_of_a_whole_track_are_the_spotters(values: list[float], rest: int, threshold: float):
     go = np.array(values)
     scores = np.stack([go, np.zeros_like(go), 1 - go], 1)
-    how = settings(rest=rest, threshold=threshold)
+    how = settings(refractory_seconds=0.1 * rest, threshold=threshold)
     times = [round((d.end - 1) / 0.1) for d in spotted(scores, how) if d.word == "go"]
     assert events(go, threshold, rest) == times
 
@@ -86,8 +84,10 @@ def test_events_of_a_whole_track_are_the_spotters(values: list[float], rest: int
     [
         ({"threshold": 0.0}, "threshold=0: choose above 0 and at most 1"),
         ({"threshold": 1.1}, "threshold=1.1: choose above 0"),
-        ({"smooth": 0}, "smooth_seconds, refractory_seconds: 0 and 5 windows"),
-        ({"rest": 0}, "smooth_seconds, refractory_seconds: 1 and 0 windows"),
+        ({"step_seconds": 0.0}, "step_seconds=0: choose above 0"),
+        ({"smooth_seconds": -1.0}, "smooth_seconds=-1: choose above 0"),
+        ({"refractory_seconds": float("nan")}, "refractory_seconds=nan: choose above 0"),
+        ({"temperature": 0.0}, "temperature=0: choose above 0"),
     ],
 )
 def test_mistakes(changed: dict[str, float], message: str):

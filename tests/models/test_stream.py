@@ -76,7 +76,7 @@ def test_streamed_scores_are_those_of_the_whole(
 def test_a_clip_alone_is_heard_as_a_clip():
     net = model()
     x = sound(net.samples)
-    heard = streamed(Stream(net), [x])
+    heard = streamed(Stream(net, 0.1), [x])
     with torch.inference_mode():
         torch.testing.assert_close(heard.probabilities, net(x[None]).softmax(1))
     assert heard.ends.tolist() == [0.3]
@@ -97,7 +97,7 @@ def test_a_window_is_scored_within_the_latency():
 
 
 def test_what_is_kept_does_not_grow():
-    stream = Stream(model())
+    stream = Stream(model(), 0.1)
     for piece in sound(160_000).split(1600):
         stream.push(piece)
     assert len(stream._sound) < 512
