@@ -28,8 +28,8 @@ def data_root(config: dict[str, Any]) -> Path:
 
 
 def corpus_of(config: dict[str, Any]) -> Corpus:
-    """Build the corpus that ``data=`` names."""
-    return build(config["data"], "data")
+    """Build the corpus that ``data=`` names, with the negatives of ``negatives=``."""
+    return build(config["negatives"], "negatives").around(config["data"])
 
 
 def load_corpus(config: dict[str, Any], corpus: Corpus, download: bool = False) -> Contents:

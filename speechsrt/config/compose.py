@@ -68,4 +68,14 @@ def _absolute(config: dict[str, Any]) -> dict[str, Any]:
     for node, key in [*places, *((data, key) for key in ("root", "path", "validation_path", "test_path"))]:
         if isinstance(node.get(key), str):
             node[key] = os.path.abspath(Path(node[key]).expanduser())
+    for key in ("unknown", "noise"):
+        found = config["negatives"][key]
+        if isinstance(found, list):
+            config["negatives"][key] = [_place(item) for item in found]
     return config
+
+
+def _place(item: Any) -> Any:
+    """Make a folder's path absolute; the name of what a corpus has itself stays."""
+    own = not isinstance(item, str) or item in ("other_words", "background_noise")
+    return item if own else os.path.abspath(Path(item).expanduser())
