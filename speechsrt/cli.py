@@ -15,6 +15,10 @@ VERBS = {
     "prepare": ("download or find a corpus, verify it, write manifests", "data= data_root="),
     "train": ("fit a model, then score the test split", "any group; run_dir= seed= init_from= resume="),
     "evaluate": ("score a trained model on a split", "checkpoint= data= split= run_dir="),
+    "calibrate": (
+        "make a detector of a keyword model: threshold, confidence, false alarms an hour",
+        "checkpoint= run_dir= false_alarms= test_speech=",
+    ),
     "compress": (
         "a trained model projected onto another kind, then fine-tuned",
         "checkpoint= pointwise=; train's",
@@ -51,6 +55,7 @@ ONLY = {
     "chunk_seconds": ("transcribe",),
     "overlap_seconds": ("transcribe",),
     **dict.fromkeys(("threshold", "step_seconds", "smooth_seconds", "refractory_seconds"), ("spot",)),
+    **dict.fromkeys(("false_alarms", "validation_speech", "test_speech"), ("calibrate",)),
 }
 """Keys of a few verbs, of no use to any other."""
 

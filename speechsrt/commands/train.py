@@ -182,7 +182,8 @@ def _finish(plan: Plan, contents: Contents, settings: str) -> dict[str, Any]:
     say(notes)
     result = plan.task.score(config, model, data, device_of(config))
     metrics = write_results(plan.folder, plan.task, about, model.cpu(), result, settings)
-    package.save(model, plan.folder / "model.safetensors", {"metrics": metrics, "data": config["data"]})
+    beside = {"metrics": metrics, "data": config["data"], "negatives": config["negatives"]}
+    package.save(model, plan.folder / "model.safetensors", beside)
     print_metrics(metrics, plan.task, plan.folder)
     return metrics
 

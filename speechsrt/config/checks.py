@@ -41,6 +41,9 @@ KINDS: dict[str, Any] = {
     "step_seconds": float | None,
     "smooth_seconds": float | None,
     "refractory_seconds": float | None,
+    "false_alarms": float,
+    "validation_speech": str | None,
+    "test_speech": str | None,
 }
 RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
@@ -55,6 +58,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "weight_budget": (1, float("inf")),
     "chunk_seconds": (1, float("inf")),
     "overlap_seconds": (0, float("inf")),
+    "false_alarms": (0, float("inf")),
 }
 
 

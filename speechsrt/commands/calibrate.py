@@ -1,0 +1,194 @@
+"""``speechsrt calibrate``: make a detector of a keyword model, and tell how good a detector it is.
+
+On the validation split a temperature is chosen that calibrates its probabilities, then the threshold for a
+wanted rate of false alarms on a long track. On the test split misses and false alarms are counted, clean and
+in noise. The package that is written holds both choices, and ``spot`` uses them.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from speechsrt.commands.corpus import corpus_of, load_corpus, read_split, say_contents
+from speechsrt.commands.results import commit
+from speechsrt.commands.runs import check_free, folder_of, start
+from speechsrt.commands.screen import output, progress, say_rejected
+from speechsrt.commands.task import check_corpus, check_typed, named
+from speechsrt.commands.trained_on import with_data
+from speechsrt.commands.trainer import device_of
+from speechsrt.corpora.base import Corpus
+from speechsrt.corpora.manifest import Clip, Contents
+from speechsrt.corpora.negatives import UNKNOWN, readable
+from speechsrt.corpora.tracks import in_a_row
+from speechsrt.decoding.spotting import Operating, spotted_words
+from speechsrt.errors import UserError
+from speechsrt.export import package
+from speechsrt.kernels import keep_freed_memory
+from speechsrt.loading.order import ResidentLoader
+from speechsrt.loading.resident import read_noise
+from speechsrt.loading.tracks import Track
+from speechsrt.models.keyword import KeywordModel
+from speechsrt.models.stream import Stream
+from speechsrt.reports.detector import det_picture, reliability_picture, sections
+from speechsrt.reports.files import write_atomically
+from speechsrt.reports.page import write_report
+from speechsrt.reports.tables import percent, table
+from speechsrt.scoring.calibration import best_temperature, reliability, tempered
+from speechsrt.scoring.detector import Tracked, curve, threshold_for, tracked
+from speechsrt.scoring.events import Outcome
+from speechsrt.training.keyword_task import probabilities
+
+SNRS = (20.0, 10.0, 5.0, 0.0)
+SPEECH = {"validation": "validation_speech", "test": "test_speech"}
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raise a UserError for what is wrong, as far as that shows without reading the corpus."""
+    _parts(config)
+
+
+def run(config: dict[str, Any]) -> dict[str, Any]:
+    """Choose, score, write; return what ``detector.json`` holds."""
+    keep_freed_memory()
+    model, config, corpus = _parts(config)
+    folder = folder_of(config)
+    contents = load_corpus(config, corpus)
+    rejected: list[tuple[str, str]] = []
+    speech = {split: _speech(config[key], rejected) for split, key in SPEECH.items()}
+    settings = start(config, folder)
+    say_contents(contents)
+    heard = {split: _clips(config, model, contents, corpus, split) for split in SPEECH}
+    temperature = best_temperature(*heard["validation"])
+    chances, truth = heard["test"]
+    before, after = reliability(chances, truth), reliability(tempered(chances, temperature), truth)
+    how = replace(model.operating or Operating(), temperature=temperature)
+    validation = _heard(model, how, contents, "validation", speech["validation"])
+    how = replace(how, threshold=threshold_for(curve(validation), config["false_alarms"]))
+    tests = {"none": _heard(model, how, contents, "test", speech["test"])}
+    noise = read_noise(contents.noise["test"], corpus.sample_rate)
+    for snr in SNRS if len(noise) else ():
+        tests[f"{snr:g} dB"] = _heard(model, how, contents, "test", speech["test"], noise, snr)
+    told = {
+        "operating": asdict(how),
+        "false_alarms_wanted": config["false_alarms"],
+        "calibration_error_before": before.error,
+        "calibration_error": after.error,
+        "validation": _plain(validation.at(how.threshold)),
+        "test": {name: _plain(track.at(how.threshold)) for name, track in tests.items()},
+        "commit": commit(),
+    }
+    say_rejected(rejected)
+    model.operating = how
+    about = package.about(config["checkpoint"]) | {"detector": told}
+    package.save(model.cpu(), folder / "model.safetensors", about)
+    _write(folder, told, tests, reliability_picture(before, after), settings)
+    return told
+
+
+def _parts(config: dict[str, Any]) -> tuple[KeywordModel, dict[str, Any], Corpus]:
+    """Return the model, where it is to run, and the configuration with its corpus."""
+    if config["checkpoint"] is None:
+        raise UserError("checkpoint=: name a run folder, a .ckpt or a model.safetensors to calibrate")
+    check_free(folder_of(config))
+    model = package.load_keywords(config["checkpoint"]).to(device_of(config))
+    task = named(model.task)
+    check_typed(task, config)
+    config = with_data(config, task, model)
+    corpus = corpus_of(config)
+    check_corpus(task, corpus)
+    for key in SPEECH.values():
+        if config[key] is not None and not Path(config[key]).is_dir():
+            raise UserError(f"{key}={config[key]}: there is no such folder")
+    return model, config, corpus
+
+
+def _speech(folder: str | None, rejected: list[tuple[str, str]]) -> list[Clip]:
+    """Return the whole sound files of a folder."""
+    if folder is None:
+        return []
+    return [Clip(path, seconds, UNKNOWN) for path, seconds in readable(Path(folder), rejected)]
+
+
+def _clips(
+    config: dict[str, Any], model: KeywordModel, contents: Contents, corpus: Corpus, split: str
+) -> tuple[NDArray, NDArray]:
+    """Return the probabilities of a split's clips, and their classes."""
+    clips, rejected = read_split(contents, split, corpus, model.labels)
+    say_rejected(rejected)
+    device = device_of(config)
+    loader = ResidentLoader(clips.to(device), config["batch_size"])
+    return probabilities(model, loader).double().numpy(), clips.label.cpu().numpy()
+
+
+def _heard(
+    model: KeywordModel,
+    how: Operating,
+    contents: Contents,
+    split: str,
+    speech: list[Clip],
+    noise: torch.Tensor | None = None,
+    snr: float = 0.0,
+) -> Tracked:
+    """Hear the track of a split."""
+    words = spotted_words(model.labels)
+    pieces = list(in_a_row([*contents.splits[split], *speech], words))
+    track = Track(pieces, model.sample_rate, noise, snr)
+    stream = Stream(model, how.step_seconds, how.temperature)
+    with progress() as report:
+        parts = []
+        for number, sound in enumerate(track, 1):
+            parts.append(stream.push(sound))
+            report(f"hearing the {split} track", number, len(pieces))
+    parts.append(stream.finish())
+    scores = torch.cat([part.probabilities for part in parts]).double().numpy()
+    ends = torch.cat([part.ends for part in parts]).numpy()
+    return tracked(scores, ends, model.labels, how, track.said, track.hours)
+
+
+def _plain(told: Outcome) -> dict[str, Any]:
+    return asdict(told) | {
+        "miss_rate": told.miss_rate,
+        "miss_interval": list(told.miss_interval),
+        "alarms_an_hour": told.alarms_an_hour,
+        "alarms_interval": list(told.alarms_interval),
+    }
+
+
+def _rows(told: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, result in told["test"].items():
+        low, high = result["alarms_interval"]
+        yield (
+            name,
+            f"{result['said']:,}",
+            percent(result["miss_rate"]),
+            " to ".join(percent(end) for end in result["miss_interval"]),
+            f"{result['hours']:.2f}",
+            str(result["alarms"]),
+            f"{result['alarms_an_hour']:.2f}",
+            f"{low:.2f} to {high:.2f}",
+        )
+
+
+def _write(
+    folder: Path, told: dict[str, Any], tests: dict[str, Tracked], trust: bytes, settings: str
+) -> None:
+    """Write what was found, and print it."""
+    points = {
+        name: [(result.alarms_an_hour, result.miss_rate) for _, result in curve(track)]
+        for name, track in tests.items()
+    }
+    clean = told["test"]["none"]
+    det = det_picture(points, (clean["alarms_an_hour"], clean["miss_rate"]))
+    rows = list(_rows(told))
+    write_atomically(folder / "detector.json", (json.dumps(told, indent=2) + "\n").encode())
+    write_atomically(folder / "det.png", det)
+    write_atomically(folder / "reliability.png", trust)
+    write_report(folder / "detector.html", "Detector", [], sections(told, rows, det, trust))
+    columns = ["noise", "said", "missed", "95 %", "hours", "false alarms", "an hour", "95 %"]
+    output.print(table(f"threshold {told['operating']['threshold']:.4f}", columns, rows))
+    output.print(f"detector: {folder / 'detector.html'}")
