@@ -26,8 +26,9 @@ SLOWEST, FASTEST = 80, 450
 """The words a minute that espeak-ng accepts."""
 
 _LENGTH = struct.Struct("<i")
+_BETWEEN = "\x1f"  # no phoneme is written with it
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4  # espeak_PARAMETER in speak_lib.h
-_SYNCHRONOUS, _UTF8 = 2, 1  # AUDIO_OUTPUT_SYNCHRONOUS, espeakCHARS_UTF8
+_SYNCHRONOUS, _UTF8, _PHONEMES = 2, 1, 0x100  # AUDIO_OUTPUT_SYNCHRONOUS, espeakCHARS_UTF8, espeakPHONEMES
 
 
 class Espeak:
@@ -79,17 +80,25 @@ class Espeak:
         """Speak `text`: (T,) float32 in [-1, 1] at `sample_rate`, without the silence around it.
 
         `rate` is words a minute, `pitch` and `span` (how far the melody moves) 0 to 99. What cannot be spoken
-        is (0,).
+        is (0,). Between [[ and ]] stand phonemes as `phonemes` gives them, without the spaces between.
         """
-        request = {"text": text, "voice": voice, "rate": rate, "pitch": pitch, "range": span}
+        reply = self._ask({"text": text, "voice": voice, "rate": rate, "pitch": pitch, "range": span})
+        return trim(np.frombuffer(reply, "<i2").astype(np.float32) / 32768)
+
+    def phonemes(self, text: str, voice: str) -> list[list[str]]:
+        """How a voice pronounces `text`: words of phonemes in espeak-ng's letters, stress before a vowel."""
+        spelled = self._ask({"text": text, "voice": voice, "phonemes": True}).decode()
+        words = ([part for part in word.split(_BETWEEN) if part] for word in spelled.split(" "))
+        return [word for word in words if word]
+
+    def _ask(self, request: dict[str, Any]) -> bytes:
         pipe = self._pipe("stdin")
         pipe.write(json.dumps(request).encode() + b"\n")
         pipe.flush()
         (length,) = _LENGTH.unpack(self._receive(_LENGTH.size))
         if length < 0:
-            raise ValueError(f"espeak-ng has no voice {voice}")
-        samples = np.frombuffer(self._receive(2 * length), "<i2")
-        return trim(samples.astype(np.float32) / 32768)
+            raise ValueError(f"espeak-ng has no voice {request['voice']}")
+        return self._receive(length)
 
     def close(self) -> None:
         """End the process."""
@@ -153,7 +162,7 @@ def _accents(library: Any) -> dict[str, str]:
 
 
 def _serve(requests: IO[bytes], replies: IO[bytes]) -> None:
-    """The child: a JSON request a line in; the count of samples and the samples out, -1 for no voice."""
+    """The child: a JSON request a line in; a count of bytes and the bytes out, -1 for no voice."""
     import espeakng_loader
 
     library, data = ctypes.CDLL(espeakng_loader.get_library_path()), espeakng_loader.get_data_path()
@@ -180,21 +189,37 @@ def _serve(requests: IO[bytes], replies: IO[bytes]) -> None:
     replies.flush()
     for line in requests:
         heard.clear()
-        known = _speak(library, accents, json.loads(line))
-        replies.write(_LENGTH.pack(len(heard) // 2 if known else -1) + heard)
+        request = json.loads(line)
+        known = _voice(library, accents, request["voice"])
+        if known and request.get("phonemes"):
+            heard.extend(_pronounce(library, request["text"]))
+        elif known:
+            _speak(library, request)
+        replies.write(_LENGTH.pack(len(heard) if known else -1) + heard)
         replies.flush()
 
 
-def _speak(library: Any, accents: dict[str, str], request: dict[str, Any]) -> bool:
-    tag, plus, variant = request["voice"].partition("+")
-    if tag not in accents or library.espeak_SetVoiceByName((accents[tag] + plus + variant).encode()) != 0:
-        return False
+def _voice(library: Any, accents: dict[str, str], voice: str) -> bool:
+    tag, plus, variant = voice.partition("+")
+    return tag in accents and library.espeak_SetVoiceByName((accents[tag] + plus + variant).encode()) == 0
+
+
+def _speak(library: Any, request: dict[str, Any]) -> None:
     library.espeak_SetParameter(_VOLUME, 50, 0)  # the louder voices clip at the usual 100
     for name, parameter in (("rate", _RATE), ("pitch", _PITCH), ("range", _RANGE)):
         library.espeak_SetParameter(parameter, request[name], 0)
     text = request["text"].encode() + b"\0"
-    library.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, 1, 0, _UTF8, None, None)
-    return True
+    flags = _UTF8 | (_PHONEMES if "[[" in request["text"] else 0)
+    library.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, 1, 0, flags, None, None)
+
+
+def _pronounce(library: Any, text: str) -> bytes:
+    """All clauses of a text in phonemes, `_BETWEEN` two of them, a space between words."""
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+    place, parts = ctypes.c_void_p(ctypes.cast(ctypes.c_char_p(text.encode()), ctypes.c_void_p).value), []
+    while place.value:  # null behind the last clause
+        parts.append(library.espeak_TextToPhonemes(ctypes.byref(place), _UTF8, ord(_BETWEEN) << 8))
+    return b" ".join(parts)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class KeywordFolder:
     def labels(self, data_root: Path) -> tuple[str, ...]:
         """The names of the word folders, sorted; `data_root` is not used. Raises UserError as `load` does."""
         root = self._root()
-        found = sorted({word for folder in _split_folders(root).values() for word in _word_folders(folder)})
+        found = words_below(root)
         if not found:
             raise UserError(
                 f"data.root={root}: holds no word folders; make one folder a word, with its clips inside"
@@ -100,6 +100,11 @@ class KeywordFolder:
             f"{len(longer)} of {len(everything)} clips exceed data.clip_seconds={self.clip_seconds:g} "
             f"(the longest {longest:.2f} s) and are cut to it."
         ]
+
+
+def words_below(root: Path) -> list[str]:
+    """The words that have a folder, in whatever split, sorted."""
+    return sorted({word for folder in _split_folders(root).values() for word in _word_folders(folder)})
 
 
 def deal(

@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from speechsrt.audio.files import resample
 from speechsrt.audio.synthesis import FASTEST, Espeak
 from speechsrt.corpora.download import Progress
 from speechsrt.corpora.manifest import SPLITS, Clip, Contents
+from speechsrt.corpora.near import NUMBERS, near
 from speechsrt.corpora.settings import (
     check_number,
     check_positive,
@@ -36,11 +37,16 @@ RECIPE = 1
 """Counts up whenever the same settings would give other samples."""
 
 MARKER = "synthesis.json"
+UNKNOWN = "unknown"
 HELD_OUT = 0.1  # the share of the voices in validation, and in test
 
 
 class Synthetic:
-    """Words or phrases in any language of espeak-ng, `clips_per_word` of each for training."""
+    """Words or phrases in any language of espeak-ng, `clips_per_word` of each for training.
+
+    With `near` there is a class `unknown` of so many times as many clips, of phrases that sound nearly like
+    the words (`speechsrt.corpora.near`), no two alike.
+    """
 
     task: ClassVar[str] = "keyword"
     lenient: ClassVar[bool] = False
@@ -52,6 +58,7 @@ class Synthetic:
         language: str = "en",
         clips_per_word: int = 200,
         held_out_clips_per_word: int = 40,
+        near: float = 0.0,
         snr: Sequence[float] = (0.0, 20.0),
         seed: int = 0,
         clip_seconds: float = 1.0,
@@ -66,14 +73,19 @@ class Synthetic:
         held_out = check_whole(held_out_clips_per_word, "data.held_out_clips_per_word", 1)
         train = check_whole(clips_per_word, "data.clips_per_word", 1)
         self.counts = {"train": train, "validation": held_out, "test": held_out}
+        self.near = check_number(near, "data.near")
+        if self.near < 0:
+            raise UserError(f"data.near={near}: must be 0, for none, or more")
+        if self.near and UNKNOWN in self.words:
+            raise UserError(f'data.near={near}: makes a class "{UNKNOWN}"; leave it out of data.words')
         self.snr = _check_snr(snr)
         self.seed = check_whole(seed, "data.seed", 0)
         self.clip_seconds = check_positive(clip_seconds, "data.clip_seconds")
         self.sample_rate = check_sample_rate(sample_rate)
 
     def labels(self, data_root: Path) -> tuple[str, ...]:
-        """The words, sorted."""
-        return self.words
+        """The words, sorted, with `unknown` among them where there is one."""
+        return tuple(sorted((*self.words, UNKNOWN))) if self.near else self.words
 
     def load(self, data_root: Path, download: bool = False, progress: Progress | None = None) -> Contents:
         """The clips below `data_root`, spoken first where that has not been done; nothing is downloaded.
@@ -88,7 +100,7 @@ class Synthetic:
         splits = {split: self._scan(folder / split) for split in SPLITS}
         voices = " / ".join(str(len(made["voices"][split])) for split in SPLITS)
         note = f"{folder.name}: espeak-ng {made['espeak_ng']} in {voices} voices (train / validation / test)."
-        return Contents(self.words, splits, notes=[note])
+        return Contents(self.labels(data_root), splits, notes=[note])
 
     def folder(self, data_root: Path) -> Path:
         """Where these settings' clips lie."""
@@ -106,7 +118,7 @@ class Synthetic:
             "seed": self.seed,
             "clip_seconds": self.clip_seconds,
             "sample_rate": self.sample_rate,
-        }
+        } | ({"near": self.near} if self.near else {})
 
     def _make(self, folder: Path, progress: Progress | None) -> None:
         try:
@@ -134,6 +146,8 @@ class Synthetic:
             accents = espeak.accents(self.language)
             voices = deal_voices(espeak.variants(), self.seed)
             takes = [take for split in SPLITS for take in self._takes(split, voices[split], accents)]
+            if self.near:
+                takes += self._near_takes(espeak, voices, accents)
             for done, take in enumerate(takes, 1):
                 self._write(folder / take.file, self._render(espeak, take))
                 if progress and (done % 50 == 0 or done == len(takes)):
@@ -156,6 +170,22 @@ class Synthetic:
                 accent = accents[int(draw.integers(len(accents)))]
                 yield Take(split, word, shuffled[index % len(voices)], accent, index, draw)
 
+    def _near_takes(
+        self, espeak: Espeak, voices: Mapping[str, Sequence[str]], accents: Sequence[str]
+    ) -> Iterator["Take"]:
+        """What is near the words; no phrase is in two splits, as no voice is."""
+        language = {phoneme for word in espeak.phonemes(NUMBERS, accents[0]) for phoneme in word}
+        for word in self.words:
+            phrase = espeak.phonemes(word, accents[0])
+            wanted = {split: round(self.near * count) for split, count in self.counts.items()}
+            draw = np.random.default_rng(stable_integer(self.seed, "near", word))
+            found = near(phrase, language, sum(wanted.values()), draw)
+            for split in SPLITS:
+                for index in range(min(wanted[split], len(found))):
+                    voice = voices[split][stable_integer(self.seed, split, word, index) % len(voices[split])]
+                    own = np.random.default_rng(stable_integer(self.seed, "near", split, word, index))
+                    yield Take(split, UNKNOWN, voice, accents[0], index, own, found.pop())
+
     def _render(self, espeak: Espeak, take: "Take") -> np.ndarray:
         """One clip (T,): the word somewhere in it, over coloured noise, at some level."""
         speech = self._say(espeak, take)
@@ -172,10 +202,10 @@ class Synthetic:
         """The word as spoken, faster where it would not fit. Raises UserError if it is silent or too long."""
         rate, pitch, span = (int(take.draw.integers(*limits)) for limits in ((130, 200), (25, 76), (20, 81)))
         voice, longest = f"{take.accent}+{take.voice}", self.clip_seconds * espeak.sample_rate
-        speech = espeak.say(take.word, voice, rate, pitch, span)
+        speech = espeak.say(take.text or take.word, voice, rate, pitch, span)
         if len(speech) > longest:
             hurried = min(FASTEST, int(1.1 * rate * len(speech) / longest) + 1)
-            speech = espeak.say(take.word, voice, hurried, pitch, span)
+            speech = espeak.say(take.text or take.word, voice, hurried, pitch, span)
         if not len(speech):
             raise UserError(
                 f'data.words: "{take.word}" is silent in data.language={self.language}; leave it out'
@@ -195,7 +225,7 @@ class Synthetic:
     def _scan(self, folder: Path) -> list[Clip]:
         return [
             Clip(str(path), self.clip_seconds, word, speaker=path.stem.rpartition("_")[0])
-            for word in self.words
+            for word in self.labels(folder)
             for path in sorted((folder / word).glob("*.wav"))
         ]
 
@@ -210,11 +240,13 @@ class Take:
     accent: str
     index: int
     draw: np.random.Generator
+    text: str | None = None  # where it is not the word that is spoken
 
     @property
     def file(self) -> Path:
         """Where it is written, below the corpus folder."""
-        return Path(self.split, self.word, f"{self.voice.replace(' ', '-')}_{self.index}.wav")
+        number = str(self.index) if self.text is None else f"{stable_integer(self.text):016x}"
+        return Path(self.split, self.word, f"{self.voice.replace(' ', '-')}_{number}.wav")
 
 
 def deal_voices(variants: Sequence[str], seed: int) -> dict[str, list[str]]:

@@ -1,0 +1,77 @@
+"""Speech that sounds nearly like a phrase and is not: what a detector of it has to be taught to pass over.
+
+A phrase is words of phonemes in espeak-ng's letters. Near it are the phrase with one phoneme or two in
+exchange for others of the same class (vowels, consonants), with one left out, and of several words some alone
+or the words in another order. What is exchanged for what is drawn from the phonemes of the language.
+"""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+Phrase = Sequence[Sequence[str]]
+NUMBERS = " ".join(map(str, range(100)))
+"""A text in any language: spoken, it holds most of the language's phonemes."""
+_STRESS = "',%=|"
+_VOWELS = frozenset("aeiouyAEIOUYVWQ@03&")
+TRIES = 50
+
+
+def bare(phoneme: str) -> str:
+    """Return a phoneme without its stress."""
+    return phoneme.lstrip(_STRESS)
+
+
+def is_vowel(phoneme: str) -> bool:
+    """Whether a phoneme is a vowel; the first letter tells in espeak-ng's notation."""
+    return bare(phoneme)[:1] in _VOWELS
+
+
+def spelled(phrase: Phrase) -> str:
+    """Return a phrase as `Espeak.say` takes phonemes."""
+    return f"[[{' '.join(''.join(word) for word in phrase)}]]"
+
+
+def near(phrase: Phrase, language: Collection[str], count: int, draw: np.random.Generator) -> list[str]:
+    """Return up to `count` different phrases near one, spelled; fewer where no more are found.
+
+    Args:
+        phrase: how it is pronounced.
+        language: phonemes of the language.
+        count: how many are wanted.
+        draw: source of random numbers.
+    """
+    inventory = sorted({bare(phoneme) for phoneme in language} - {""})
+    own, found = {spelled(phrase)}, []
+    for _ in range(TRIES * count):
+        if len(found) == count:
+            break
+        made = spelled(_changed(phrase, inventory, draw))
+        if made not in own and made != "[[]]":
+            own.add(made)
+            found.append(made)
+    return found
+
+
+def _changed(phrase: Phrase, inventory: Sequence[str], draw: np.random.Generator) -> list[list[str]]:
+    """Return one phrase near another."""
+    words = [list(word) for word in phrase]
+    way = draw.random()
+    if len(words) > 1 and way < 0.2:  # some of the words
+        kept = draw.random(len(words)) < 0.5
+        return [word for word, keep in zip(words, kept, strict=True) if keep]
+    if len(words) > 1 and way < 0.3:
+        return [words[k] for k in draw.permutation(len(words))]
+    places = [(k, j) for k, word in enumerate(words) for j in range(len(word))]
+    if way < 0.45:
+        k, j = places[int(draw.integers(len(places)))]
+        del words[k][j]
+        return [word for word in words if word]
+    for _ in range(1 + int(draw.random() < 0.4)):
+        k, j = places[int(draw.integers(len(places)))]
+        old = words[k][j]
+        others = [new for new in inventory if is_vowel(new) == is_vowel(old) and new != bare(old)]
+        if others:
+            stress = old[: len(old) - len(bare(old))]
+            words[k][j] = stress + others[int(draw.integers(len(others)))]
+    return words
