@@ -17,7 +17,7 @@ from speechsrt.commands.runs import check_free, folder_of, resumes, start
 from speechsrt.commands.screen import console, is_interactive, output, say, say_rejected, silence
 from speechsrt.commands.task import Task, check_corpus, chosen
 from speechsrt.commands.trainer import device_of, settle_compile, trainer_of
-from speechsrt.commands.weights import initial_model
+from speechsrt.commands.weights import initial_model, settle_encoder_rate
 from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.manifest import SPLITS, Contents
 from speechsrt.errors import UserError
@@ -77,9 +77,11 @@ def plan(config: dict[str, Any]) -> Plan:
     folder, checkpoint = folder_of(config), resumes(config)
     config, notes = settle_compile(config)
     task, corpus = chosen(config), corpus_of(config)
-    recipe = recipe_of(config, task)
     check_corpus(task, corpus)
-    initial_model(config, task.expected(config, corpus, data_root(config)), checkpoint)
+    expected = task.expected(config, corpus, data_root(config))
+    initial_model(config, expected, checkpoint)
+    config, said = settle_encoder_rate(config, expected)
+    recipe = recipe_of(config, task)
     monitor = task.scores[0]
     checkpoints = Checkpoints(folder / "checkpoints", monitor, task.sign, config["save_minutes"])
     say_epoch = None if is_interactive() else console.print
@@ -96,7 +98,7 @@ def plan(config: dict[str, Any]) -> Plan:
         silence()
     elif checkpoint is None:
         check_free(folder)
-    return Plan(config, notes, folder, checkpoint, task, corpus, recipe, checkpoints, trainer)
+    return Plan(config, notes + said, folder, checkpoint, task, corpus, recipe, checkpoints, trainer)
 
 
 def recipe_of(config: dict[str, Any], task: Task) -> Recipe:
@@ -117,6 +119,7 @@ def recipe_of(config: dict[str, Any], task: Task) -> Recipe:
         schedule=build(config["schedule"], "schedule").factor,
         label_smoothing=config["label_smoothing"],
         seed=config["seed"],
+        encoder_rate=config["encoder_rate"],
     )
 
 

@@ -22,6 +22,7 @@ QUIET = (
     "does not have many workers",
     "isinstance\\(treespec, LeafSpec\\)",
     "smaller than the logging interval",
+    "in eval mode at the start of training",  # a frozen encoder is
     "Grad strides do not match bucket view strides",
 )
 """Warnings that tell the user of this toolkit nothing."""

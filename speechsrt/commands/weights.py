@@ -14,6 +14,8 @@ from speechsrt.models.model import TASKS, SpeechModel, task_of
 
 SHAPING = {"model", "features", "pointwise", "placement"}
 """Keys that say what a network is made of."""
+FINE = 0.1
+"""Rate of layers that are kept, in those of a new last layer."""
 MEANING = {"keyword": "labels", "ctc": "vocabulary"}
 """What of a description tells what the outputs of a network stand for, by task."""
 
@@ -58,8 +60,31 @@ def initial_model(
     meaning = MEANING[task]
     keep_head = outputs[meaning] == stored.description[meaning]
     if not keep_head:
-        notes.append(f"init_from: another {meaning.removesuffix('s')}, so a new last layer; the rest is kept")
+        notes.append(_changed(meaning, stored.description[meaning], outputs[meaning]))
     return with_weights(model, stored.tensors, keep_head), notes
+
+
+def settle_encoder_rate(config: dict[str, Any], outputs: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the configuration with ``encoder_rate=`` settled, and what to say of it.
+
+    Left out it is 1, but `FINE` where a last layer begins anew over layers that do not: these would lose what
+    they know to the gradients of a last layer that knows nothing.
+    """
+    if config["encoder_rate"] is not None:
+        if config["encoder_rate"] != 1 and config["init_from"] is None:
+            raise UserError(
+                f"encoder_rate={config['encoder_rate']:g}: goes with init_from=, which names whose layers "
+                "are kept"
+            )
+        return config, []
+    meaning = MEANING[task_of(config["model"])]
+    if (
+        config["init_from"] is None
+        or package.read(config["init_from"]).description.get(meaning) == outputs[meaning]
+    ):
+        return config | {"encoder_rate": 1.0}, []
+    note = f"encoder_rate={FINE:g}: all but the new last layer learn at a tenth of the rate"
+    return config | {"encoder_rate": FINE}, [note]
 
 
 @torch.no_grad()
@@ -70,6 +95,17 @@ def with_weights(model: SpeechModel, tensors: dict[str, Tensor], keep_head: bool
         if keep_head or not _of_head(name):
             state[name].copy_(tensor)
     return model
+
+
+def _changed(meaning: str, before: Any, after: Any) -> str:
+    """Return what to say of a last layer that is made anew."""
+    what = f"init_from: another {meaning.removesuffix('s')}"
+    if meaning == "labels":
+        gone = [label for label in before if label not in after]
+        new = [label for label in after if label not in before]
+        parts = [f"without {', '.join(gone)}"] * bool(gone) + [f"with {', '.join(new)}"] * bool(new)
+        what = f"init_from: other words ({'; '.join(parts) or 'in another order'})"
+    return f"{what}, so a new last layer; the rest is kept"
 
 
 def _configured(config: dict[str, Any], outputs: dict[str, Any]) -> SpeechModel:

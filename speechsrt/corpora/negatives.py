@@ -79,12 +79,8 @@ class WithNegatives:
         self.clip_seconds, self.sample_rate = corpus.clip_seconds, corpus.sample_rate
 
     def labels(self, data_root: Path) -> tuple[str, ...]:
-        """The words and the new classes, sorted."""
-        words = self.corpus.labels(data_root)
-        for label in self._classes:
-            if label in words:
-                raise UserError(f'negatives: data={self.name} has a class "{label}" already; leave it out')
-        return tuple(sorted((*words, *self._classes)))
+        """The words and the two classes, sorted; such classes of the corpus's own get more clips."""
+        return tuple(sorted({*self.corpus.labels(data_root), *self._classes}))
 
     @property
     def _classes(self) -> list[str]:
@@ -109,7 +105,7 @@ class WithNegatives:
             if self.negatives.noise:
                 found[split] += silence_windows(noise[split], self.clip_seconds, counts[split], SILENCE)
         contents.notes += _few_notes(found, counts, self._classes)
-        labels = tuple(sorted((*contents.labels, *self._classes)))
+        labels = tuple(sorted({*contents.labels, *self._classes}))
         return Contents(labels, found, noise, contents.rejected, contents.notes)
 
     def _unknown(

@@ -15,8 +15,8 @@ from speechsrt.errors import UserError
 class OwnWords:
     """Words below `root`, as `KeywordFolder` reads them; with `synthesise` spoken by espeak-ng too.
 
-    A word without recordings is then spoken alone, and `root` may be left out. Settings of the speech are those
-    of `Synthetic`.
+    A word without recordings is then spoken alone, and `root` may be left out. Settings of the speech are
+    those of `Synthetic`.
     """
 
     task: ClassVar[str] = "keyword"

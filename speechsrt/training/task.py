@@ -28,6 +28,7 @@ class Recipe:
         schedule: makes the learning rate's factor by step from the rate and the number of steps.
         label_smoothing: share of the target spread over all classes, for keywords.
         seed: of order and augmentation.
+        encoder_rate: factor on the learning rate of all but the last layer; 0 leaves them as they are.
     """
 
     waveform: WaveformAugment
@@ -36,6 +37,7 @@ class Recipe:
     schedule: Callable[[float, int], Factor]
     label_smoothing: float
     seed: int
+    encoder_rate: float = 1.0
 
 
 class SpeechTask(L.LightningModule):
@@ -51,7 +53,11 @@ class SpeechTask(L.LightningModule):
         super().__init__()
         self.model, self.recipe, self.names = model, recipe, names
         self.waveform_augment, self.spectrogram_augment = recipe.waveform, recipe.spectrogram
-        layers = [placed.layer for placed in model.placed]
+        frozen = recipe.encoder_rate == 0
+        if frozen:  # its normalisation too; Lightning leaves modes as they are
+            model.eval().requires_grad_(False)
+            model.network.head.train().requires_grad_(True)
+        layers = [] if frozen else [placed.layer for placed in model.placed]
         self.penalised = [layer for layer in layers if layer.penalty().requires_grad]
         self.stepping = [layer for layer in layers if type(layer).after_step is not Pointwise.after_step]
         self.steps = 0
@@ -104,9 +110,12 @@ class SpeechTask(L.LightningModule):
     def weights(self) -> list[Any]:
         """Return what is trained: tensors, or groups of them where layers have rates of their own."""
         own = {id(p): placed.rate for placed in self.model.placed for p in placed.layer.parameters()}
+        head = {id(parameter) for parameter in self.model.network.head.parameters()}
         groups: dict[float, list[Tensor]] = {1.0: []}
         for parameter in filter(lambda p: p.requires_grad, self.parameters()):
-            groups.setdefault(own.get(id(parameter), 1.0), []).append(parameter)
+            rate = own.get(id(parameter), 1.0)
+            rate *= 1.0 if id(parameter) in head else self.recipe.encoder_rate
+            groups.setdefault(rate, []).append(parameter)
         if len(groups) == 1:
             return groups[1.0]
         return [{"params": group, "rate": rate} for rate, group in groups.items() if group]

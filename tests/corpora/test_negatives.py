@@ -166,11 +166,13 @@ def test_a_corpus_without_noise(tmp_path: Path):
         loaded(node(tmp_path), noise=["background_noise"])
 
 
-def test_a_class_of_that_name_already(tmp_path: Path):
+def test_a_class_of_that_name_already_gets_more(tmp_path: Path):
     write_tones(tmp_path, {"one": 300.0, "silence": 600.0})
     noise_file(tmp_path / "_background_noise_/a.wav", 30)
-    with pytest.raises(UserError, match=r'has a class "silence" already; leave it out'):
-        loaded(node(tmp_path), noise=["background_noise"])
+    own = loaded(node(tmp_path))
+    contents = loaded(node(tmp_path), noise=["background_noise"])
+    assert contents.labels == own.labels == ("one", "silence")
+    assert count(contents, "train", "silence") > count(own, "train", "silence") > 0
 
 
 def test_sentences():
