@@ -23,9 +23,9 @@ from speechsrt.commands.trained_on import with_data
 from speechsrt.commands.trainer import device_of
 from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.manifest import Clip, Contents
-from speechsrt.corpora.negatives import UNKNOWN, readable
+from speechsrt.corpora.negatives import readable
 from speechsrt.corpora.tracks import in_a_row
-from speechsrt.decoding.spotting import Operating, spotted_words
+from speechsrt.decoding.spotting import UNKNOWN, Operating, spotted_words
 from speechsrt.errors import UserError
 from speechsrt.export import package
 from speechsrt.kernels import keep_freed_memory

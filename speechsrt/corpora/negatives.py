@@ -21,9 +21,9 @@ from speechsrt.corpora.noise import noise_by_split, silence_windows
 from speechsrt.corpora.settings import check_positive
 from speechsrt.corpora.stable import assign, stable_integer
 from speechsrt.corpora.utterances import probe_all
+from speechsrt.decoding.spotting import SILENCE, UNKNOWN
 from speechsrt.errors import UserError
 
-UNKNOWN, SILENCE = "unknown", "silence"
 OTHER_WORDS, BACKGROUND = "other_words", "background_noise"
 """Names, under `unknown` and `noise`, of what the corpus itself has."""
 FRACTIONS = {"validation": 0.1, "test": 0.1}

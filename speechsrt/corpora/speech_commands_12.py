@@ -26,9 +26,9 @@ from speechsrt.corpora.speech_commands import (
     wav_names,
 )
 from speechsrt.corpora.stable import stable_integer
+from speechsrt.decoding.spotting import SILENCE, UNKNOWN
 from speechsrt.errors import UserError
 
-UNKNOWN, SILENCE = "unknown", "silence"
 # Size and hash of v0.02: tensorflow_datasets/url_checksums/speech_commands.txt; those of v0.01 are published
 # nowhere.
 TEST_ARCHIVES = {

@@ -31,13 +31,13 @@ from speechsrt.corpora.settings import (
     check_words,
 )
 from speechsrt.corpora.stable import stable_integer
+from speechsrt.decoding.spotting import UNKNOWN
 from speechsrt.errors import UserError
 
 RECIPE = 1
 """Counts up whenever the same settings would give other samples."""
 
 MARKER = "synthesis.json"
-UNKNOWN = "unknown"
 HELD_OUT = 0.1  # the share of the voices in validation, and in test
 
 

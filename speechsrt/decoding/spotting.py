@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from speechsrt.errors import UserError
 
-NO_WORDS = ("unknown", "silence")
-"""Outputs that are heard and never told."""
+UNKNOWN, SILENCE = "unknown", "silence"
+"""Classes that are heard and never told: speech without the words, sound without speech."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Spotter:
 
 def spotted_words(labels: Sequence[str]) -> list[str]:
     """Return the outputs that are words to detect."""
-    return [label for label in labels if label not in NO_WORDS]
+    return [label for label in labels if label not in (UNKNOWN, SILENCE)]
 
 
 def events(smoothed: NDArray[np.floating], threshold: float, rest: int) -> list[int]:
