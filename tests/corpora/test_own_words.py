@@ -87,7 +87,7 @@ def test_mistakes(tmp_path: Path):
         OwnWords("keyword_folder", synthesise=True)
     with pytest.raises(UserError, match=r"data\.root is not set"):
         OwnWords("keyword_folder").load(tmp_path)
-    with pytest.raises(UserError, match=r"data\.near=-1: must be 0, for none, or more"):
+    with pytest.raises(UserError, match=r"data\.near=-1\.0: must be 0, for none, or more"):
         OwnWords("keyword_folder", words=["on"], synthesise=True, near=-1.0)
     with pytest.raises(UserError, match=r'data\.near=1\.0: makes a class "unknown"'):
         OwnWords("keyword_folder", words=["on", "unknown"], synthesise=True)
