@@ -31,7 +31,7 @@ from speechsrt.corpora.settings import (
     check_words,
 )
 from speechsrt.corpora.stable import stable_integer
-from speechsrt.decoding.spotting import UNKNOWN
+from speechsrt.decoding.spotting import SILENCE, UNKNOWN
 from speechsrt.errors import UserError
 
 RECIPE = 1
@@ -45,7 +45,7 @@ class Synthetic:
     """Words or phrases in any language of espeak-ng, `clips_per_word` of each for training.
 
     With `near` there is a class `unknown` of so many times as many clips, of phrases that sound nearly like
-    the words (`speechsrt.corpora.near`), no two alike.
+    the words (`speechsrt.corpora.near`), no two alike, and a class `silence` of `clips_per_word` of noise.
     """
 
     task: ClassVar[str] = "keyword"
@@ -76,16 +76,17 @@ class Synthetic:
         self.near = check_number(near, "data.near")
         if self.near < 0:
             raise UserError(f"data.near={near}: must be 0, for none, or more")
-        if self.near and UNKNOWN in self.words:
-            raise UserError(f'data.near={near}: makes a class "{UNKNOWN}"; leave it out of data.words')
+        for label in (UNKNOWN, SILENCE) if self.near else ():
+            if label in self.words:
+                raise UserError(f'data.near={near}: makes a class "{label}"; leave it out of data.words')
         self.snr = _check_snr(snr)
         self.seed = check_whole(seed, "data.seed", 0)
         self.clip_seconds = check_positive(clip_seconds, "data.clip_seconds")
         self.sample_rate = check_sample_rate(sample_rate)
 
     def labels(self, data_root: Path) -> tuple[str, ...]:
-        """The words, sorted, with `unknown` among them where there is one."""
-        return tuple(sorted((*self.words, UNKNOWN))) if self.near else self.words
+        """The words, sorted, with `unknown` and `silence` among them where there are such classes."""
+        return tuple(sorted((*self.words, UNKNOWN, SILENCE))) if self.near else self.words
 
     def load(self, data_root: Path, download: bool = False, progress: Progress | None = None) -> Contents:
         """The clips below `data_root`, spoken first where that has not been done; nothing is downloaded.
@@ -148,6 +149,7 @@ class Synthetic:
             takes = [take for split in SPLITS for take in self._takes(split, voices[split], accents)]
             if self.near:
                 takes += self._near_takes(espeak, voices, accents)
+                takes += self._noise_takes()
             for done, take in enumerate(takes, 1):
                 self._write(folder / take.file, self._render(espeak, take))
                 if progress and (done % 50 == 0 or done == len(takes)):
@@ -186,10 +188,20 @@ class Synthetic:
                     own = np.random.default_rng(stable_integer(self.seed, "near", split, word, index))
                     yield Take(split, UNKNOWN, voice, accents[0], index, own, found.pop())
 
+    def _noise_takes(self) -> Iterator["Take"]:
+        """Clips in which nobody speaks."""
+        for split in SPLITS:
+            for index in range(self.counts[split]):
+                draw = np.random.default_rng(stable_integer(self.seed, "noise", split, index))
+                yield Take(split, SILENCE, "noise", "", index, draw)
+
     def _render(self, espeak: Espeak, take: "Take") -> np.ndarray:
         """One clip (T,): the word somewhere in it, over coloured noise, at some level."""
-        speech = self._say(espeak, take)
         clip = np.zeros(round(self.clip_seconds * self.sample_rate), dtype=np.float32)
+        if take.word == SILENCE:
+            noise = coloured_noise(len(clip), take.draw.uniform(0, 2), take.draw)
+            return noise * (10 ** (take.draw.uniform(-50, -10) / 20) / np.abs(noise).max())
+        speech = self._say(espeak, take)
         speech = resample(speech, espeak.sample_rate, self.sample_rate)[: len(clip)]
         start = int(take.draw.integers(len(clip) - len(speech) + 1))
         noise = coloured_noise(len(clip), take.draw.uniform(0, 2), take.draw)

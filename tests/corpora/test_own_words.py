@@ -46,11 +46,12 @@ def test_words_alone_with_what_is_near_them(data_root: Path):
     contents = loaded(
         data_root, words=["hey computer", "lights on"], synthesise=True, near=2.0, clip_seconds=1.5
     )
-    assert contents.labels == ("hey computer", "lights on", "unknown")
+    assert contents.labels == ("hey computer", "lights on", "silence", "unknown")
+    assert (count(contents, "silence"), count(contents, "silence", "test")) == (6, 2)
     assert (count(contents, "hey computer"), count(contents, "unknown")) == (6, 24)
     assert count(contents, "unknown", "test") == 8
     assert {probe(clip.path).duration for clip in contents.splits["test"]} == {1.5}
-    voices = [{clip.speaker for clip in contents.splits[split]} for split in SPLITS]
+    voices = [{c.speaker for c in contents.splits[split] if c.label != "silence"} for split in SPLITS]
     assert len(set().union(*voices)) == sum(map(len, voices)), "no voice is in two splits"
 
 
