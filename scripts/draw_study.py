@@ -14,6 +14,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.plots import BLUE, GREY, ORANGE, dress, plain_text, png
@@ -71,24 +72,33 @@ def ends(seeds: list[Result]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
+MARKERS = {"dense": "*", "A": "o", "B": "s"}
+
+
 def scatter(axes: Axes, rows: dict[str, list[Result]], key: str, scale: float, unit: str) -> None:
-    """Draw accuracy against a cost, a point with its interval a row; budgets by marker."""
-    markers = {"dense": "*", "A": "o", "B": "s"}
+    """Draw accuracy against a cost, a point with its interval a row; budgets by marker, kinds by colour."""
     for seeds in rows.values():
-        kind, group = seeds[0]["kind"], seeds[0]["group"]
+        colour, group = COLOURS[seeds[0]["kind"]], seeds[0]["group"]
         (mean, low, high), x = ends(seeds), seeds[0][key] / scale
-        axes.plot([x, x], [low, high], color=COLOURS[kind], linewidth=0.8, alpha=0.5)
-        axes.plot(x, mean, markers[group], color=COLOURS[kind], markersize=7, alpha=0.9)
-        axes.annotate(
-            kind.replace("_", " "),
-            (x, mean),
-            fontsize=6.5,
-            color=GREY,
-            xytext=(5, 3),
-            textcoords="offset points",
-        )
+        axes.plot([x, x], [low, high], color=colour, linewidth=0.8, alpha=0.5)
+        axes.plot(x, mean, MARKERS[group], color=colour, markersize=7, alpha=0.9)
     dress(axes, "test accuracy, %")
     axes.set_xlabel(unit, color=GREY)
+
+
+def keys(rows: dict[str, list[Result]]) -> list[Line2D]:
+    """Return the legend of `scatter`."""
+    kinds = {seeds[0]["kind"] for seeds in rows.values()}
+    dots = [
+        Line2D([], [], color=colour, marker="o", linestyle="", label=kind.replace("_", " "))
+        for kind, colour in COLOURS.items()
+        if kind in kinds
+    ]
+    shapes = {"dense": "dense 3x1x64", "A": "budget A", "B": "budget B"}
+    return dots + [
+        Line2D([], [], color=GREY, marker=marker, linestyle="", label=shapes[group])
+        for group, marker in MARKERS.items()
+    ]
 
 
 def kinds() -> tuple[str, Figure]:
@@ -119,10 +129,11 @@ def kinds() -> tuple[str, Figure]:
         "mult. / s",
         "add. / s",
     ]
-    figure = Figure(figsize=(10, 4.2), dpi=120, layout="constrained")
+    figure = Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     scatter(left, rows, "trained_weights", 1000, "trained weights, thousands")
     scatter(right, rows, "stored_bits", 8000, "stored, KB")
+    figure.legend(handles=keys(rows), loc="outside right center", frameon=False, fontsize=9)
     return markdown(columns, lines), figure
 
 

@@ -1,6 +1,7 @@
 """Run the missing rows of a study of ``scripts/studies.yaml`` and keep each result below ``results/``.
 
-usage: python scripts/study.py NAME [--jobs 2] [--runs runs/studies] [--only ROW,ROW] [--leading] [--dry]
+usage: python scripts/study.py NAME [--jobs 2] [--runs runs/studies] [--only ROW,ROW] [--seeds 0,1]
+                                [--leading] [--dry]
 
 A row is a ``speechsrt train`` command, run once for each seed in ``RUNS/NAME/ROW-sSEED``; what has been
 scored is skipped, what was killed goes on where it was. ``results/NAME/ROW-sSEED.json`` holds the metrics of
@@ -152,14 +153,17 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side, a thread each")
     parser.add_argument("--runs", type=Path, default=Path("runs/studies"), help="where the run folders go")
     parser.add_argument("--only", default="", help="rows, with commas between")
+    parser.add_argument("--seeds", default="", help="seeds, with commas between")
     parser.add_argument("--leading", action="store_true", help="more seeds for the rows marked as leading")
     parser.add_argument("--dry", action="store_true", help="list what is missing")
     typed = parser.parse_args()
-    only = set(filter(None, typed.only.split(",")))
+    only, seeds = (set(filter(None, text.split(","))) for text in (typed.only, typed.seeds))
     missing = [
         run
         for run in runs_of(typed.study, typed.leading)
-        if not run.result.is_file() and (not only or run.row in only)
+        if not run.result.is_file()
+        and (not only or run.row in only)
+        and (not seeds or str(run.seed) in seeds)
     ]
     print(f"{typed.study}: {len(missing)} runs missing", flush=True)
     if typed.dry:
