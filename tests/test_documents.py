@@ -23,7 +23,16 @@ PAGES = [
     "README.md",
     *(
         f"docs/{page}.md"
-        for page in ("quickstart", "training", "pointwise", "recognition", "compress", "results", "corpora")
+        for page in (
+            "quickstart",
+            "training",
+            "pointwise",
+            "recognition",
+            "compress",
+            "results",
+            "corpora",
+            "detectors",
+        )
     ),
 ]
 SHRINK = ["trainer.max_epochs=1", "batch_size=16", "model.channels=16", "model.wide=32"]
@@ -122,6 +131,9 @@ def shrunk(command: list[str]) -> list[str]:
         return [verb, *rest, *(word for word in command if word == "trainer.max_epochs=0")]
     if verb != "train" or said(rest, "resume=", "--help"):
         return command
+    if "data=keyword_folder" in rest:
+        spoken_few = SYNTHETIC[1:] if "data.synthesise=true" in rest else []
+        return [verb, *rest, *(SHRINK[:2] if said(rest, "init_from=") else SHRINK), *spoken_few]
     if said(rest, "model=deepspeech"):
         return [verb, *rest, SHRINK[0], *TINY_GRU]
     if said(rest, *SENTENCES):

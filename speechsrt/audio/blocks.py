@@ -1,5 +1,6 @@
 """Sound that is too long to be held: a file or a microphone as mono blocks at the rate that is wanted."""
 
+import importlib
 import queue
 from collections.abc import Iterable, Iterator
 from math import gcd
@@ -51,7 +52,7 @@ def microphone_blocks(sample_rate: int, seconds: float = MICROPHONE_SECONDS) -> 
         UserError: the extra is not installed, or there is no microphone.
     """
     try:
-        import sounddevice
+        sounddevice: Any = importlib.import_module("sounddevice")
     except (ImportError, OSError) as error:  # OSError: PortAudio's library is missing
         raise UserError(
             f'input=mic: needs sounddevice and PortAudio; type: pip install "speechsrt[mic]" ({error})'

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from speechsrt.audio.files import UnreadableAudioError
 from speechsrt.build import build
@@ -73,9 +73,12 @@ class Negatives:
 class WithNegatives:
     """A corpus of words, and what is none of them."""
 
+    task: ClassVar[str] = "keyword"
+    lenient: ClassVar[bool] = True  # folders of negatives are a person's own
+
     def __init__(self, corpus: Corpus, negatives: Negatives, whole: Corpus | None) -> None:
         self.corpus, self.negatives, self.whole = corpus, negatives, whole
-        self.task, self.lenient, self.name = corpus.task, corpus.lenient, corpus.name
+        self.name = corpus.name
         self.clip_seconds, self.sample_rate = corpus.clip_seconds, corpus.sample_rate
 
     def labels(self, data_root: Path) -> tuple[str, ...]:

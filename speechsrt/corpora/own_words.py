@@ -50,11 +50,9 @@ class OwnWords:
         if synthesise:
             counts = (clips_per_word, held_out_clips_per_word, near)
             self.spoken = Synthetic(name, asked, language, *counts, snr, seed, clip_seconds, sample_rate)
-            words: Sequence[str] | None = [word for word in asked if word in recorded]
-        else:
-            words = self.words
-        if words != []:
-            self.recorded = KeywordFolder(name, root, words, validation, test, clip_seconds, sample_rate)
+        read = [word for word in asked if word in recorded] if synthesise else words
+        if read != []:
+            self.recorded = KeywordFolder(name, root, read, validation, test, clip_seconds, sample_rate)
 
     def labels(self, data_root: Path) -> tuple[str, ...]:
         """The words of both, sorted."""

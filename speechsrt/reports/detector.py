@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from speechsrt.reports.page import Grid, Paragraph, Picture, Section
 from speechsrt.reports.plots import BLUE, GREY, ORANGE, dress, plain_text, png
+from speechsrt.reports.tables import Row
 
 SHADES = ("#1f5fa8", "#4d8ac9", "#d9a00a", "#d9600a", "#a11d1d")
 
@@ -85,9 +86,7 @@ def det_picture(
         return png(figure)
 
 
-def sections(
-    told: Mapping[str, Any], rows: Sequence[Sequence[object]], det: bytes, trust: bytes
-) -> list[Section]:
+def sections(told: Mapping[str, Any], rows: Sequence[Row], det: bytes, trust: bytes) -> list[Section]:
     """Return the sections of the page: threshold, table of conditions, DET, reliability."""
     use = told["operating"]
     text = (
