@@ -1,6 +1,6 @@
 """Long test tracks as sound: pieces one after another, over noise at a level that follows the speech."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -68,8 +68,3 @@ class Track:
         noise = self.noise[place]
         wanted = power * 10 ** (-self.snr / 10)
         return noise * (wanted / max(float(noise.square().mean()), 1e-12)) ** 0.5
-
-
-def pieces_hours(pieces: Sequence[Piece]) -> float:
-    """Return the length of a track of these pieces."""
-    return sum(piece.pause + piece.clip.duration for piece in pieces) / 3600
