@@ -1,7 +1,5 @@
 """Long tracks: everything is in them once, at the times told, over noise at the level asked for."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
