@@ -8,6 +8,7 @@ import pytest
 from speechsrt.audio.files import read
 from speechsrt.corpora.keyword_folder import KeywordFolder
 from speechsrt.corpora.manifest import Contents, read_manifest, write_manifest
+from speechsrt.corpora.own_words import OwnWords
 from speechsrt.errors import UserError
 
 Write = Callable[..., Path]
@@ -170,5 +171,6 @@ def test_fractions_leave_something_to_every_split(
 
 
 def test_the_shipped_settings_are_accepted(settings: Callable[..., dict], tmp_path: Path):
-    corpus = KeywordFolder(**settings("keyword_folder"))
-    assert corpus.fractions == {"validation": 0.1, "test": 0.1}
+    corpus = OwnWords(**settings("keyword_folder") | {"root": str(tmp_path)})
+    assert corpus.recorded is not None
+    assert corpus.recorded.fractions == {"validation": 0.1, "test": 0.1}
