@@ -24,7 +24,7 @@ from speechsrt.commands.trainer import device_of
 from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.manifest import Clip, Contents
 from speechsrt.corpora.negatives import readable
-from speechsrt.corpora.tracks import in_a_row
+from speechsrt.corpora.tracks import first_hours, in_a_row
 from speechsrt.decoding.spotting import UNKNOWN, Operating, spotted_words
 from speechsrt.errors import UserError
 from speechsrt.export import package
@@ -44,6 +44,8 @@ from speechsrt.scoring.events import Outcome
 from speechsrt.training.keyword_task import probabilities
 
 SNRS = (20.0, 10.0, 5.0, 0.0)
+NOISY_HOURS = 0.5
+"""So much of the test track is heard again at each of them."""
 SPEECH = {"validation": "validation_speech", "test": "test_speech"}
 
 
@@ -137,6 +139,7 @@ def _heard(
     """Hear the track of a split."""
     words = spotted_words(model.labels)
     pieces = list(in_a_row([*contents.splits[split], *speech], words))
+    pieces = pieces if noise is None else list(first_hours(pieces, NOISY_HOURS))
     track = Track(pieces, model.sample_rate, noise, snr)
     stream = Stream(model, how.step_seconds, how.temperature)
     with progress() as report:

@@ -35,3 +35,13 @@ def in_a_row(clips: Iterable[Clip], words: Sequence[str], seed: int = 0) -> Iter
     for number, clip in enumerate(sorted(clips, key=draw)):
         pause = low + (high - low) * stable_fraction(seed, "pause", number)
         yield Piece(pause, clip, clip.label if clip.label in words else None)
+
+
+def first_hours(pieces: Iterable[Piece], hours: float) -> Iterator[Piece]:
+    """Yield the pieces that begin within the first hours."""
+    passed = 0.0
+    for piece in pieces:
+        if passed >= 3600 * hours:
+            return
+        yield piece
+        passed += piece.pause + piece.clip.duration

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsrt.corpora.manifest import Clip
-from speechsrt.corpora.tracks import PAUSES, Piece, in_a_row
+from speechsrt.corpora.tracks import PAUSES, Piece, first_hours, in_a_row
 from speechsrt.loading.tracks import FLOOR, Track
 
 RATE = 16000
@@ -75,6 +75,16 @@ def test_the_order_is_the_seeds_and_pauses_lie_within_bounds(seed: int):
     assert made == pieces(clips[::-1], seed)
     assert {piece.clip for piece in made} == set(clips)
     assert all(PAUSES[0] <= piece.pause <= PAUSES[1] for piece in made)
+
+
+@given(st.floats(0, 0.01))
+def test_the_first_hours_are_a_beginning_that_reaches_so_far(hours: float):
+    whole = pieces([Clip(f"/x/{number}.wav", 1.0, "go") for number in range(12)])
+    some = list(first_hours(whole, hours))
+    lengths = [piece.pause + piece.clip.duration for piece in some]
+    assert some == whole[: len(some)]
+    assert sum(lengths[:-1]) <= 3600 * hours
+    assert len(some) == len(whole) or sum(lengths) >= 3600 * hours
 
 
 def test_other_seeds_give_other_orders():
