@@ -71,7 +71,7 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     how = replace(model.operating or Operating(), temperature=temperature)
     validation = _heard(model, how, contents, "validation", speech["validation"])
     how = replace(how, threshold=threshold_for(curve(validation), config["false_alarms"]))
-    tests = {"none": _heard(model, how, contents, "test", speech["test"])}
+    tests = {"clean": _heard(model, how, contents, "test", speech["test"])}
     noise = read_noise(contents.noise["test"], corpus.sample_rate)
     for snr in SNRS if len(noise) else ():
         tests[f"{snr:g} dB"] = _heard(model, how, contents, "test", speech["test"], noise, snr)
@@ -185,7 +185,7 @@ def _write(
         name: [(result.alarms_an_hour, result.miss_rate) for _, result in curve(track)]
         for name, track in tests.items()
     }
-    clean = told["test"]["none"]
+    clean = told["test"]["clean"]
     det = det_picture(points, (clean["alarms_an_hour"], clean["miss_rate"]))
     rows = list(_rows(told))
     write_atomically(folder / "detector.json", (json.dumps(told, indent=2) + "\n").encode())

@@ -1,11 +1,12 @@
 """What a calibrated detector tells: how far its probabilities go wrong, and misses against false alarms."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MultipleLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from speechsrt.reports.page import Grid, Paragraph, Picture, Section
@@ -53,6 +54,7 @@ def reliability_picture(before: Bins, after: Bins) -> bytes:
             axes.scatter(x, y, s=[6 + 60 * count / sum(counts) for count in counts], color=colour)
         dress(axes, "share that is right")
         for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MultipleLocator(0.2))
             axis.set_major_formatter(PercentFormatter(xmax=1, decimals=None, symbol=" %"))
         axes.set_xlabel("probability of the word heard (size: clips)", color=GREY)
         axes.legend(frameon=False, fontsize=9)
@@ -78,7 +80,11 @@ def det_picture(
             axes.plot(*chosen, "o", color=ORANGE, markersize=8, label="threshold in use")
         dress(axes, "missed")
         axes.set_xscale("symlog", linthresh=1.0)
-        axes.set_xlim(left=0)
+        most = max(x for points in curves.values() for x, _ in points)
+        ticks = [0, *(10**power for power in range(1 + max(1, math.ceil(math.log10(max(most, 1))))))]
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_xlim(0, ticks[-1])
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None, symbol=" %"))
         axes.set_xlabel("false alarms an hour", color=GREY)

@@ -39,9 +39,9 @@ def test_the_folder_is_whole(calibrated: tuple[Path, dict[str, Any]]) -> None:
         assert imread(folder / name).shape[0] > 300
     page = (folder / "detector.html").read_text()
     assert f"{told['operating']['threshold']:.4f}" in page
-    assert set(told["validation"]) == set(told["test"]["none"]) == OUTCOME
-    assert (told["validation"]["said"], told["test"]["none"]["said"]) == (3, 2)
-    assert set(told["test"]) == {"none"}, "a corpus without noise"
+    assert set(told["validation"]) == set(told["test"]["clean"]) == OUTCOME
+    assert (told["validation"]["said"], told["test"]["clean"]["said"]) == (3, 2)
+    assert set(told["test"]) == {"clean"}, "a corpus without noise"
 
 
 def test_the_package_holds_the_operating_point_and_all_it_held(
