@@ -1,6 +1,7 @@
 """A folder as people have it: every format and rate, names of any script, and files that are no sound."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
             suffix, rate, channels, coding = KINDS[number % len(KINDS)]
             time = np.arange(round(0.4 * rate)) / rate
             tone = 0.3 * np.sin(2 * np.pi * pitch * time) + 0.01 * draws.standard_normal(len(time))
-            kind = {"format": "OGG", "subtype": coding} if coding else {}
+            kind: dict[str, Any] = {"format": "OGG", "subtype": coding} if coding else {}
             path = root / word / f"клип {number}.{suffix}"
             soundfile.write(str(path), np.repeat(tone[:, None], channels, 1), rate, **kind)
     (root / "lights on" / "empty.wav").touch()

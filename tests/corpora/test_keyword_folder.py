@@ -2,6 +2,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,6 +172,7 @@ def test_fractions_leave_something_to_every_split(
 
 
 def test_the_shipped_settings_are_accepted(settings: Callable[..., dict], tmp_path: Path):
-    corpus = OwnWords(**settings("keyword_folder") | {"root": str(tmp_path)})
+    shipped: dict[str, Any] = {**settings("keyword_folder"), "root": str(tmp_path)}
+    corpus = OwnWords(**shipped)
     assert corpus.recorded is not None
     assert corpus.recorded.fractions == {"validation": 0.1, "test": 0.1}
