@@ -129,12 +129,14 @@ def test_rules_are_the_short_form_then_the_placement() -> None:
     assert (long["where"], long["density"], long["generator"]) == (["last"], 0.5, "stratified")
 
 
+@pytest.mark.slow
 def test_every_option_of_every_group_composes() -> None:
     for group in config.groups():
         for option in config.options(group):
             assert config.load([f"{group}={option}"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", config.options("model"))
 def test_every_schedule_fits_every_model(model: str) -> None:
     for schedule in config.options("schedule"):
