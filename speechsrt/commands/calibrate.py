@@ -34,7 +34,7 @@ from speechsrt.loading.resident import read_noise
 from speechsrt.loading.tracks import Track
 from speechsrt.models.keyword import KeywordModel
 from speechsrt.models.stream import Stream
-from speechsrt.reports.detector import det_picture, reliability_picture, sections
+from speechsrt.reports.detector import COLUMNS, det_picture, reliability_picture, sections
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.page import write_report
 from speechsrt.reports.tables import percent, table
@@ -62,7 +62,7 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     contents = load_corpus(config, corpus)
     rejected: list[tuple[str, str]] = []
     speech = {split: _speech(config[key], rejected) for split, key in SPEECH.items()}
-    settings = start(config, folder)
+    start(config, folder)
     say_contents(contents)
     heard = {split: _clips(config, model, contents, corpus, split) for split in SPEECH}
     temperature = best_temperature(*heard["validation"])
@@ -88,7 +88,7 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     model.operating = how
     about = package.about(config["checkpoint"]) | {"detector": told}
     package.save(model.cpu(), folder / "model.safetensors", about)
-    _write(folder, told, tests, reliability_picture(before, after), settings)
+    _write(folder, told, tests, reliability_picture(before, after))
     return told
 
 
@@ -177,9 +177,7 @@ def _rows(told: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _write(
-    folder: Path, told: dict[str, Any], tests: dict[str, Tracked], trust: bytes, settings: str
-) -> None:
+def _write(folder: Path, told: dict[str, Any], tests: dict[str, Tracked], trust: bytes) -> None:
     """Write what was found, and print it."""
     points = {
         name: [(result.alarms_an_hour, result.miss_rate) for _, result in curve(track)]
@@ -192,6 +190,5 @@ def _write(
     write_atomically(folder / "det.png", det)
     write_atomically(folder / "reliability.png", trust)
     write_report(folder / "detector.html", "Detector", [], sections(told, rows, det, trust))
-    columns = ["noise", "said", "missed", "95 %", "hours", "false alarms", "an hour", "95 %"]
-    output.print(table(f"threshold {told['operating']['threshold']:.4f}", columns, rows))
+    output.print(table(f"threshold {told['operating']['threshold']:.4f}", COLUMNS, rows))
     output.print(f"detector: {folder / 'detector.html'}")

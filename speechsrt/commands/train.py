@@ -80,7 +80,7 @@ def plan(config: dict[str, Any]) -> Plan:
     check_corpus(task, corpus)
     expected = task.expected(config, corpus, data_root(config))
     initial_model(config, expected, checkpoint)
-    config, said = settle_encoder_rate(config, expected)
+    config, said = settle_encoder_rate(config, expected, checkpoint)
     recipe = recipe_of(config, task)
     monitor = task.scores[0]
     checkpoints = Checkpoints(folder / "checkpoints", monitor, task.sign, config["save_minutes"])

@@ -64,11 +64,14 @@ def initial_model(
     return with_weights(model, stored.tensors, keep_head), notes
 
 
-def settle_encoder_rate(config: dict[str, Any], outputs: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def settle_encoder_rate(
+    config: dict[str, Any], outputs: dict[str, Any], checkpoint: Path | None
+) -> tuple[dict[str, Any], list[str]]:
     """Return the configuration with ``encoder_rate=`` settled, and what to say of it.
 
     Left out it is 1, but `FINE` where a last layer begins anew over layers that do not: these would lose what
-    they know to the gradients of a last layer that knows nothing.
+    they know to the gradients of a last layer that knows nothing. A run of an older release, without the key,
+    goes on from its checkpoint with 1.
     """
     if config["encoder_rate"] is not None:
         if config["encoder_rate"] != 1 and config["init_from"] is None:
@@ -79,7 +82,8 @@ def settle_encoder_rate(config: dict[str, Any], outputs: dict[str, Any]) -> tupl
         return config, []
     meaning = MEANING[task_of(config["model"])]
     if (
-        config["init_from"] is None
+        checkpoint is not None
+        or config["init_from"] is None
         or package.read(config["init_from"]).description.get(meaning) == outputs[meaning]
     ):
         return config | {"encoder_rate": 1.0}, []

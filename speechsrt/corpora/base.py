@@ -20,7 +20,12 @@ class Corpus(Protocol):
     """
 
     task: ClassVar[str]
-    lenient: ClassVar[bool]
+
+    @property
+    def lenient(self) -> bool:
+        """Whether unreadable files are left out."""
+        ...
+
     name: str
     clip_seconds: float
     sample_rate: int

@@ -74,11 +74,12 @@ class WithNegatives:
     """A corpus of words, and what is none of them."""
 
     task: ClassVar[str] = "keyword"
-    lenient: ClassVar[bool] = True  # folders of negatives are a person's own
 
     def __init__(self, corpus: Corpus, negatives: Negatives, whole: Corpus | None) -> None:
         self.corpus, self.negatives, self.whole = corpus, negatives, whole
         self.name = corpus.name
+        own = {*negatives.unknown, *negatives.noise} - {OTHER_WORDS, BACKGROUND}
+        self.lenient = corpus.lenient or bool(own)  # folders of negatives are a person's own
         self.clip_seconds, self.sample_rate = corpus.clip_seconds, corpus.sample_rate
 
     def labels(self, data_root: Path) -> tuple[str, ...]:

@@ -45,7 +45,8 @@ class Synthetic:
     """Words or phrases in any language of espeak-ng, `clips_per_word` of each for training.
 
     With `near` there is a class `unknown` of so many times as many clips, of phrases that sound nearly like
-    the words (`speechsrt.corpora.near`), no two alike, and a class `silence` of `clips_per_word` of noise.
+    the words (`speechsrt.corpora.near`), none of them in two splits, and a class `silence` of
+    `clips_per_word` of noise.
     """
 
     task: ClassVar[str] = "keyword"
@@ -182,11 +183,12 @@ class Synthetic:
             wanted = {split: round(self.near * count) for split, count in self.counts.items()}
             draw = np.random.default_rng(stable_integer(self.seed, "near", word))
             found = near(phrase, language, sum(wanted.values()), draw)
-            for split in SPLITS:
-                for index in range(min(wanted[split], len(found))):
+            for split, phrases in _shared(found, wanted).items():
+                for index in range(wanted[split] if phrases else 0):
                     voice = voices[split][stable_integer(self.seed, split, word, index) % len(voices[split])]
                     own = np.random.default_rng(stable_integer(self.seed, "near", split, word, index))
-                    yield Take(split, UNKNOWN, voice, accents[0], index, own, found.pop())
+                    text = phrases[index % len(phrases)]
+                    yield Take(split, UNKNOWN, voice, accents[0], index, own, text)
 
     def _noise_takes(self) -> Iterator["Take"]:
         """Clips in which nobody speaks."""
@@ -257,7 +259,9 @@ class Take:
     @property
     def file(self) -> Path:
         """Where it is written, below the corpus folder."""
-        number = str(self.index) if self.text is None else f"{stable_integer(self.text):016x}"
+        number = str(self.index)
+        if self.text is not None:
+            number = f"{stable_integer(self.text):016x}-{self.index}"
         return Path(self.split, self.word, f"{self.voice.replace(' ', '-')}_{number}.wav")
 
 
@@ -274,6 +278,16 @@ def deal_voices(variants: Sequence[str], seed: int) -> dict[str, list[str]]:
         wanting = (split for split in ("validation", "test") if len(voices[split]) < HELD_OUT * len(variants))
         voices[next(wanting, "train")] += families[family]
     return {split: sorted(names) for split, names in voices.items()}
+
+
+def _shared(phrases: list[str], wanted: Mapping[str, int]) -> dict[str, list[str]]:
+    """Share phrases out to the splits in proportion to the clips wanted; none is in two."""
+    bounds, passed = [], 0
+    for split in SPLITS:
+        begin, passed = passed, passed + wanted[split]
+        bounds.append((split, begin, passed))
+    scale = len(phrases) / max(1, passed)
+    return {split: phrases[round(begin * scale) : round(end * scale)] for split, begin, end in bounds}
 
 
 def coloured_noise(length: int, exponent: float, draw: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,7 @@ from speechsrt.reports.page import Grid, Paragraph, Picture, Section
 from speechsrt.reports.plots import BLUE, GREY, ORANGE, dress, plain_text, png
 from speechsrt.reports.tables import Row
 
+COLUMNS = ["noise", "said", "missed", "95 %", "hours", "false alarms", "an hour", "95 %"]
 SHADES = ("#1f5fa8", "#4d8ac9", "#d9a00a", "#d9600a", "#a11d1d")
 
 
@@ -101,14 +102,13 @@ def sections(told: Mapping[str, Any], rows: Sequence[Row], det: bytes, trust: by
         f"lowest that gives no more than {told['false_alarms_wanted']:g} false alarms an hour on "
         f"{told['validation']['hours']:.2f} h of the validation split; below it is used on the test split."
     )
-    columns = ["noise", "said", "missed", "95 %", "hours", "false alarms", "an hour", "95 %"]
     trusted = (
         f"Logits are divided by {use['temperature']:.3f}, chosen on the validation split. The expected "
         f"calibration error of the test split's clips was {100 * told['calibration_error_before']:.2f} % "
         f"and is {100 * told['calibration_error']:.2f} %."
     )
     return [
-        Section("Operating point", [Paragraph(text), Grid(columns, rows)]),
+        Section("Operating point", [Paragraph(text), Grid(COLUMNS, rows)]),
         Section("Misses and false alarms", [Picture(det, "miss rate against false alarms an hour")]),
         Section("Confidence", [Paragraph(trusted), Picture(trust, "accuracy against probability")]),
     ]

@@ -111,6 +111,13 @@ def test_speech_of_any_length_by_speaker(words: Path, speech: Path):
     assert any(note.startswith('"unknown": ') and "there is no more sound" in note for note in contents.notes)
 
 
+def test_damage_in_an_official_corpus_stays_a_mistake(words: Path, speech: Path):
+    official = config.load(["data=speech_commands_v1", "data.words=[bed,cat]"])["data"]
+    assert not Negatives(["other_words"], ["background_noise"]).around(official).lenient
+    assert Negatives([str(speech)]).around(official).lenient
+    assert Negatives(noise=["background_noise"]).around(node(words)).lenient
+
+
 def test_noise_of_a_folder(words: Path, tmp_path: Path):
     noise_file(tmp_path / "rain/a.wav", 30)
     contents = loaded(node(words), noise=[str(tmp_path / "rain")])

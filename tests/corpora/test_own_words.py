@@ -59,13 +59,19 @@ def test_no_near_phrase_is_in_two_splits(data_root: Path):
     contents = loaded(data_root, words=["computer"], synthesise=True, near=2.0, clip_seconds=1.5)
     said = [
         {
-            Path(clip.path).stem.rpartition("_")[2]
+            Path(clip.path).stem.rpartition("_")[2].partition("-")[0]
             for clip in contents.splits[split]
             if clip.label == "unknown"
         }
         for split in SPLITS
     ]
     assert len(set().union(*said)) == sum(map(len, said)) == 12 + 4 + 4
+
+
+def test_a_word_with_few_near_phrases_has_some_in_every_split(data_root: Path):
+    many = {"clips_per_word": 300, "held_out_clips_per_word": 30}
+    contents = loaded(data_root, words=["a"], synthesise=True, near=1.0, clip_seconds=0.6, **many)
+    assert [count(contents, "unknown", split) for split in SPLITS] == [300, 30, 30]
 
 
 def test_both_together(data_root: Path, recordings: Path):
