@@ -38,7 +38,8 @@ def load(overrides: Sequence[str]) -> dict[str, Any]:
                 f"{override}: is a choice of values; -m runs every one, quotes make it a single text"
             )
     run = wanted(prepared)
-    config = _plain(prepared) if run is None else resumed(run, prepared)
+    # a run of an older release lacks the keys and groups that came since: their defaults lie below its own
+    config = _plain(prepared) if run is None else _plain(()) | resumed(run, prepared)
     keys = [split(override)[0] for override in overrides]
     check(config, keys)
     return _absolute(config) | {"typed": keys}

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from speechsrt.config.files import conf_dir, groups
+from speechsrt.config.files import groups
 from speechsrt.config.mistakes import missing_key
 from speechsrt.config.typed import parsed, split
 from speechsrt.errors import UserError
@@ -51,14 +51,7 @@ def resumed(run: Run, prepared: Sequence[str]) -> dict[str, Any]:
     plain = OmegaConf.to_container(stored, resolve=True)
     assert isinstance(plain, dict)
     places = {"run_dir": str(run.folder), "resume": str(run.checkpoint)}
-    return _defaults() | {str(key): value for key, value in plain.items()} | places
-
-
-def _defaults() -> dict[str, Any]:
-    """Return the keys outside all groups: a run of an older release lacks those that came since."""
-    plain = OmegaConf.to_container(OmegaConf.load(conf_dir() / "config.yaml"))
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if key != "defaults"}
+    return {str(key): value for key, value in plain.items()} | places
 
 
 def _names_a_run(override: str) -> bool:

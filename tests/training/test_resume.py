@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from killing import KilledError, kill_at
+from omegaconf import DictConfig, OmegaConf
 
 from speechsrt import config
 from speechsrt.commands import train as command
@@ -97,8 +98,10 @@ def test_a_run_is_not_overwritten(train: Train) -> None:
 def test_a_run_of_a_release_that_knew_fewer_keys(train: Train, tmp_path: Path) -> None:
     train(run_dir="old")
     file = tmp_path / "old" / "config.yaml"
-    lines = file.read_text().splitlines(keepends=True)
-    file.write_text("".join(line for line in lines if not line.startswith("weight_budget")))
-    assert len(file.read_text().splitlines()) == len(lines) - 1
+    stored = OmegaConf.load(file)
+    assert isinstance(stored, DictConfig)
+    for key in ("weight_budget", "negatives"):
+        del stored[key]
+    file.write_text(OmegaConf.to_yaml(stored))
     train(f"resume={tmp_path / 'old'}", "trainer.max_epochs=4")
     assert len(read_history(tmp_path / "old" / "metrics.csv")) == 4
