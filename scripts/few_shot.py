@@ -1,6 +1,7 @@
 """Fine-tuning on few clips: seven words of Speech Commands teach an encoder, three others are learned anew.
 
-usage: python scripts/few_shot.py [--clips 5,10,20,0] [--draws 5] [--epochs 60] [--runs FOLDER]
+usage: python scripts/few_shot.py [--clips 5,10,20,0] [--draws 5] [--epochs 60] [--kinds learned,ternary]
+                               [--runs FOLDER]
 
 For learned and for ternary 1x1s an encoder is trained on seven words. Then, for each number of clips a word
 (0 is all) and each draw of them, a model of the three others is trained on these: from the encoder, from the
@@ -70,10 +71,12 @@ def main() -> None:
     parser.add_argument("--clips", default="5,10,20,0", help="clips a word; 0 is all")
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=60, help="of 20 clips a word and fewer; all have 10")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="one alone, to run both side by side")
     parser.add_argument("--runs", type=Path, default=Path("runs/few_shot"))
     typed = parser.parse_args()
     contents = corpus()
-    for kind, how in KINDS.items():
+    for kind in typed.kinds.split(","):
+        how = KINDS[kind]
         base = (typed.runs / f"base_{kind}").absolute()
         if not (base / "metrics.json").is_file():
             first = ["experiment=ten_words_learned", listed(SEVEN), "trainer.max_epochs=10"]

@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from speechsrt.commands.corpus import corpus_of, load_corpus, read_split, say_contents
+from speechsrt.commands.hearing import hear
 from speechsrt.commands.results import commit
 from speechsrt.commands.runs import check_free, folder_of, start
-from speechsrt.commands.screen import output, progress, say_rejected
+from speechsrt.commands.screen import output, say_rejected
 from speechsrt.commands.task import check_corpus, check_typed, named
 from speechsrt.commands.trained_on import with_data
 from speechsrt.commands.trainer import device_of
@@ -31,16 +32,13 @@ from speechsrt.export import package
 from speechsrt.kernels import keep_freed_memory
 from speechsrt.loading.order import ResidentLoader
 from speechsrt.loading.resident import read_noise
-from speechsrt.loading.tracks import Track
 from speechsrt.models.keyword import KeywordModel
-from speechsrt.models.stream import Stream
 from speechsrt.reports.detector import COLUMNS, det_picture, reliability_picture, sections
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.page import write_report
 from speechsrt.reports.tables import percent, table
 from speechsrt.scoring.calibration import best_temperature, reliability, tempered
-from speechsrt.scoring.detector import Tracked, curve, threshold_for, tracked
-from speechsrt.scoring.events import Outcome
+from speechsrt.scoring.detector import Tracked, curve, threshold_for
 from speechsrt.training.keyword_task import probabilities
 
 SNRS = (20.0, 10.0, 5.0, 0.0)
@@ -80,8 +78,8 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
         "false_alarms_wanted": config["false_alarms"],
         "calibration_error_before": before.error,
         "calibration_error": after.error,
-        "validation": _plain(validation.at(how.threshold)),
-        "test": {name: _plain(track.at(how.threshold)) for name, track in tests.items()},
+        "validation": validation.at(how.threshold).plain(),
+        "test": {name: track.at(how.threshold).plain() for name, track in tests.items()},
         "commit": commit(),
     }
     say_rejected(rejected)
@@ -140,26 +138,7 @@ def _heard(
     words = spotted_words(model.labels)
     pieces = list(in_a_row([*contents.splits[split], *speech], words))
     pieces = pieces if noise is None else list(first_hours(pieces, NOISY_HOURS))
-    track = Track(pieces, model.sample_rate, noise, snr)
-    stream = Stream(model, how.step_seconds, how.temperature)
-    with progress() as report:
-        parts = []
-        for number, sound in enumerate(track, 1):
-            parts.append(stream.push(sound))
-            report(f"hearing the {split} track", number, len(pieces))
-    parts.append(stream.finish())
-    scores = torch.cat([part.probabilities for part in parts]).double().numpy()
-    ends = torch.cat([part.ends for part in parts]).numpy()
-    return tracked(scores, ends, model.labels, how, track.said, track.hours)
-
-
-def _plain(told: Outcome) -> dict[str, Any]:
-    return asdict(told) | {
-        "miss_rate": told.miss_rate,
-        "miss_interval": list(told.miss_interval),
-        "alarms_an_hour": told.alarms_an_hour,
-        "alarms_interval": list(told.alarms_interval),
-    }
+    return hear(model, how, pieces, f"the {split} track", noise, snr)
 
 
 def _rows(told: dict[str, Any]) -> Iterator[tuple[str, ...]]:

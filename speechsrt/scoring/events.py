@@ -9,7 +9,8 @@ the exact interval of a Poisson count (F. Garwood, Biometrika 28, 1936).
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from speechsrt.scoring.intervals import wilson
 
@@ -62,6 +63,15 @@ class Outcome:
         """The interval of the false alarms an hour at 95 %."""
         low, high = poisson(self.alarms)
         return (low / self.hours, high / self.hours) if self.hours else (0.0, math.inf)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the counts, and the rates with their intervals, for JSON."""
+        return asdict(self) | {
+            "miss_rate": self.miss_rate,
+            "miss_interval": list(self.miss_interval),
+            "alarms_an_hour": self.alarms_an_hour,
+            "alarms_interval": list(self.alarms_interval),
+        }
 
     def __add__(self, other: "Outcome") -> "Outcome":
         return Outcome(
