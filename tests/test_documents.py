@@ -172,6 +172,7 @@ def test_every_experiment_composes(name: str) -> None:
     assert config.load([f"experiment={name}"])["data"]["name"]
 
 
+@pytest.mark.slow
 def test_the_sizes_of_the_models() -> None:
     text = (ROOT / "docs/recognition.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(model=quartznet.+?)` \|.+? \|.+? \| ([\d,]+) \|", text, re.MULTILINE)

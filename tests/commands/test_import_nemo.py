@@ -106,6 +106,7 @@ def test_a_release_with_other_features_is_told(
 # --- what comes after ---
 
 
+@pytest.mark.slow
 def test_an_imported_keyword_model_is_scored_and_trained_on(imported: Path, tmp_path: Path) -> None:
     words = write_tones(tmp_path / "words", {"yes": 300.0, "no": 2000.0}, seconds=1.0)
     data = ["data=keyword_folder", f"data.root={words}"]
@@ -119,6 +120,7 @@ def test_an_imported_keyword_model_is_scored_and_trained_on(imported: Path, tmp_
     assert package.load(tmp_path / "run").describe()["network"] == package.load(named).describe()["network"]
 
 
+@pytest.mark.slow
 def test_an_imported_recogniser_is_scored_trained_on_and_transcribes(
     imported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,12 +53,14 @@ def refused(verb: Any, *overrides: str) -> str:
 # --- train ---
 
 
+@pytest.mark.slow
 def test_a_small_network_learns_to_spell(recogniser: Path) -> None:
     metrics = json.loads((recogniser / "metrics.json").read_text())
     assert metrics["wer"] < 0.1
     assert metrics["cer"] < 0.05
 
 
+@pytest.mark.slow
 def test_a_run_folder_is_whole(recogniser: Path) -> None:
     metrics = json.loads((recogniser / "metrics.json").read_text())
     promised = {
@@ -88,6 +90,7 @@ def test_a_run_folder_is_whole(recogniser: Path) -> None:
     assert metrics["trained_weights"] == sum(p.numel() for p in model.parameters())
 
 
+@pytest.mark.slow
 def test_the_history_tells_error_rates_and_the_best_epoch_is_kept(recogniser: Path) -> None:
     rows = read_history(recogniser / "metrics.csv")
     assert list(rows[0]) == ["epoch", "step", "train_loss", "val_loss", "val_wer", "val_cer", "lr", "seconds"]
@@ -118,6 +121,7 @@ def test_a_validation_text_that_cannot_be_aligned_leaves_the_loss_a_number(tmp_p
     assert math.isfinite(float(read_history(tmp_path / "run/metrics.csv")[0]["val_loss"]))
 
 
+@pytest.mark.slow
 def test_subwords_learn_too(spelling: Path, tmp_path: Path) -> None:
     kept = [f"data_root={tmp_path / 'root'}", "text=bpe", "text.size=12", "trainer.max_epochs=2"]
     metrics = fitted(spelling, tmp_path / "run", *kept)
@@ -148,6 +152,7 @@ def test_a_run_killed_and_resumed_ends_with_the_same_bits(
     assert all(ours[name].equal(theirs[name]) for name in ours)
 
 
+@pytest.mark.slow
 def test_init_from_with_another_alphabet_keeps_the_encoder(
     spelling: Path, recogniser: Path, tmp_path: Path, capsys: Any
 ) -> None:
@@ -177,6 +182,7 @@ def test_a_second_fine_tune_ends_better_than_it_began(recogniser: Path, tmp_path
     assert after["cer"] < 0.3
 
 
+@pytest.mark.slow
 def test_init_from_a_model_for_another_task(spelling: Path, words_folder: Path, recogniser: Path) -> None:
     message = refused(train, "data=keyword_folder", f"data.root={words_folder}", f"init_from={recogniser}")
     assert "recognises sentences, but model= is one that spots keywords" in message
@@ -192,6 +198,7 @@ def test_a_benchmark_counts_the_subwords_to_come(tmp_path: Path) -> None:
     assert len(build(node, "text").tokens) == 300
 
 
+@pytest.mark.slow
 def test_init_from_takes_the_network_of_the_other_model(
     spelling: Path, recogniser: Path, tmp_path: Path
 ) -> None:
@@ -203,6 +210,7 @@ def test_init_from_takes_the_network_of_the_other_model(
 # --- evaluate ---
 
 
+@pytest.mark.slow
 def test_evaluate_goes_back_to_the_corpus_trained_on(recogniser: Path, tmp_path: Path) -> None:
     metrics = evaluate.run(config.load([f"checkpoint={recogniser}", f"run_dir={tmp_path / 'again'}"]))
     stored = json.loads((recogniser / "metrics.json").read_text())
@@ -210,6 +218,7 @@ def test_evaluate_goes_back_to_the_corpus_trained_on(recogniser: Path, tmp_path:
     assert (tmp_path / "again/errors.txt").read_text() == (recogniser / "errors.txt").read_text()
 
 
+@pytest.mark.slow
 def test_characters_that_the_vocabulary_lacks_are_told(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
     rng = np.random.default_rng(0)
     soundfile.write(tmp_path / "x.wav", spoken("ab cd", rng), 16000)
@@ -228,6 +237,7 @@ def lines(capsys: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+@pytest.mark.slow
 def test_transcribe_a_file(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
     rng = np.random.default_rng(3)
     soundfile.write(tmp_path / "said.flac", spoken("abc dab c", rng), 16000)
@@ -241,6 +251,7 @@ def test_transcribe_a_file(recogniser: Path, tmp_path: Path, capsys: Any) -> Non
         assert 0.3 < word["confidence"] <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2), (16000, 2)])
 def test_other_rates_and_stereo_are_heard(recogniser: Path, tmp_path: Path, rate: int, channels: int) -> None:
     sound = spoken("ab ca", np.random.default_rng(4), rate)
@@ -249,6 +260,7 @@ def test_other_rates_and_stereo_are_heard(recogniser: Path, tmp_path: Path, rate
     assert found[0]["text"] == "ab ca"
 
 
+@pytest.mark.slow
 def test_transcribe_a_folder_lists_what_it_cannot_read(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
     rng = np.random.default_rng(5)
     for name, text in (("b", "ba"), ("a", "ab")):
@@ -262,6 +274,7 @@ def test_transcribe_a_folder_lists_what_it_cannot_read(recogniser: Path, tmp_pat
     assert "empty.flac: is empty (0 bytes)" in told.err
 
 
+@pytest.mark.slow
 def test_transcribe_a_manifest_with_offsets(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
     soundfile.write(tmp_path / "x.wav", spoken("ab cdab dac b", np.random.default_rng(6)), 16000)
     records = [{"audio_filepath": "x.wav"}, {"audio_filepath": "x.wav", "offset": 0.3, "duration": 0.8}]
@@ -273,6 +286,7 @@ def test_transcribe_a_manifest_with_offsets(recogniser: Path, tmp_path: Path, ca
     assert part["text"] == "cdab dac"
 
 
+@pytest.mark.slow
 def test_long_audio_in_chunks_loses_no_word(recogniser: Path) -> None:
     rng = np.random.default_rng(7)
     text = sentence(rng, 80)
@@ -285,6 +299,7 @@ def test_long_audio_in_chunks_loses_no_word(recogniser: Path) -> None:
     assert [word.start for word in chunked.words] == pytest.approx(starts, abs=0.15)
 
 
+@pytest.mark.slow
 def test_mistakes_of_transcribe(recogniser: Path, trained: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.flac").write_bytes(b"")
     (tmp_path / "m.json").write_text('{"audio_filepath": "x.wav"}\nno json\n')
@@ -385,6 +400,7 @@ def test_sentences_for_a_keyword_model(spelling: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_from_the_command_line(recogniser: Path, tmp_path: Path, capsys: Any) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["transcribe", f"checkpoint={recogniser}", f"input={tmp_path / 'none.wav'}"])

@@ -105,6 +105,7 @@ def test_no_epochs_score_and_write_a_whole_folder(
         assert metrics["accuracy"] == json.loads((trained / "metrics.json").read_text())["accuracy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -131,6 +132,7 @@ def test_half_precision_trains(train: Train) -> None:
     assert train("trainer.precision=bf16-mixed", "model.channels=32", "model.wide=32", "trainer.max_epochs=1")
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_the_losses(train: Train, tmp_path: Path) -> None:
     train("logger=tensorboard", "trainer.max_epochs=2")
     events = EventAccumulator(str(tmp_path / "run/tensorboard"))
@@ -235,6 +237,7 @@ def write_stand_ins(data: dict[str, Any], root: Path) -> None:
     soundfile.write(folder / "_background_noise_/hiss.wav", 0.1 * rng.standard_normal(320000), 16000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", config.options("experiment"))
 def test_every_experiment_runs_shrunk(name: str, tmp_path: Path) -> None:
     chosen = config.load([f"experiment={name}"])["data"]

@@ -68,6 +68,7 @@ def test_no_near_phrase_is_in_two_splits(data_root: Path):
     assert len(set().union(*said)) == sum(map(len, said)) == 12 + 4 + 4
 
 
+@pytest.mark.slow
 def test_a_word_with_few_near_phrases_has_some_in_every_split(data_root: Path):
     many = {"clips_per_word": 300, "held_out_clips_per_word": 30}
     contents = loaded(data_root, words=["a"], synthesise=True, near=1.0, clip_seconds=0.6, **many)

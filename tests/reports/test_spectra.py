@@ -79,6 +79,7 @@ def test_errors_of_any_size(error):
     decoded(cut({"a": FALLING}, {"a": 1}, {"a": error}))
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(
     st.dictionaries(

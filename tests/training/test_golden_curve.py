@@ -25,6 +25,7 @@ def test_losses_are_the_stored_ones(tmp_path: Path, name: str) -> None:
             assert float(now[column]) == pytest.approx(float(before[column]), rel=2e-3)
 
 
+@pytest.mark.slow
 def test_a_run_repeated_gives_the_same_bits(tmp_path: Path) -> None:
     first = golden.curve(tmp_path / "a", golden.OVERRIDES["ternary"])
     (tmp_path / "b").mkdir()

@@ -57,6 +57,7 @@ def packed_tensors(path: Path) -> dict[str, torch.Tensor]:
         return {name: file.get_tensor(name) for name in list(file.keys())}
 
 
+@pytest.mark.slow
 @every_method
 def test_killed_and_resumed_ends_with_the_same_bits(
     runs: dict[str, Path],

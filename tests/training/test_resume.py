@@ -29,7 +29,10 @@ def same(left: Path, right: Path) -> bool:
 @pytest.mark.parametrize(
     "overrides", [(), ("pointwise=ternary", "model.dropout=0.2"), ("trainer.accumulate_grad_batches=2",)]
 )
-@pytest.mark.parametrize(("epoch", "batch"), [(0, 1), (1, 2), (2, 3)])
+@pytest.mark.parametrize(
+    ("epoch", "batch"),
+    [(1, 2), pytest.param(0, 1, marks=pytest.mark.slow), pytest.param(2, 3, marks=pytest.mark.slow)],
+)
 def test_resumed_in_mid_epoch_ends_with_the_same_bits(
     train: Train,
     tmp_path: Path,
