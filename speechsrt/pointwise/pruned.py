@@ -73,7 +73,7 @@ class Pruned(Pointwise):
         begin: float = 0.1,
         end: float = 0.5,
         every: int = 20,
-        l1: float = 1e-4,
+        l1: float = 1e-5,
         compression: float = 0.01,
         sensing: float = 0.5,
         seed: int = 0,
