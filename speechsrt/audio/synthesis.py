@@ -14,6 +14,7 @@ import os
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -22,13 +23,18 @@ import numpy as np
 
 from speechsrt.errors import UserError
 
+Phrase = Sequence[Sequence[str]]
+"""Words of phonemes."""
+
 SLOWEST, FASTEST = 80, 450
 """The words a minute that espeak-ng accepts."""
 
+_STRESS = "',%=|"
 _LENGTH = struct.Struct("<i")
 _BETWEEN = "\x1f"  # no phoneme is written with it
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4  # espeak_PARAMETER in speak_lib.h
 _SYNCHRONOUS, _UTF8, _PHONEMES = 2, 1, 0x100  # AUDIO_OUTPUT_SYNCHRONOUS, espeakCHARS_UTF8, espeakPHONEMES
+_IPA = 2  # a phoneme mode of espeak_TextToPhonemes
 
 
 class Espeak:
@@ -66,7 +72,7 @@ class Espeak:
         Raises UserError for a language espeak-ng does not speak.
         """
         wanted = language.lower()
-        tags = sorted(tag for tag in self.tags if tag == wanted or _refines(tag, wanted))
+        tags = sorted(tag for tag in self.tags if tag == wanted or refines(tag, wanted))
         if not tags:
             known = ", ".join(sorted({tag.split("-")[0] for tag in self.tags}))
             raise UserError(f"data.language={language}: espeak-ng does not speak it; choose from {known}")
@@ -85,11 +91,14 @@ class Espeak:
         reply = self._ask({"text": text, "voice": voice, "rate": rate, "pitch": pitch, "range": span})
         return trim(np.frombuffer(reply, "<i2").astype(np.float32) / 32768)
 
-    def phonemes(self, text: str, voice: str) -> list[list[str]]:
-        """How a voice pronounces `text`: words of phonemes in espeak-ng's letters, stress before a vowel."""
-        spelled = self._ask({"text": text, "voice": voice, "phonemes": True}).decode()
-        words = ([part for part in word.split(_BETWEEN) if part] for word in spelled.split(" "))
-        return [word for word in words if word]
+    def phonemes(self, text: str, voice: str, ipa: bool = False) -> list[list[str]]:
+        """How a voice pronounces `text`: words of phonemes, stress before a vowel.
+
+        In espeak-ng's letters; or in those of the IPA, where some phonemes are nothing, written "".
+        """
+        told = self._ask({"text": text, "voice": voice, "phonemes": "ipa" if ipa else "own"}).decode()
+        words = (word.split(_BETWEEN) for word in told.split(" ") if word.strip(_BETWEEN))
+        return [word if ipa else [part for part in word if part] for word in words]
 
     def _ask(self, request: dict[str, Any]) -> bytes:
         pipe = self._pipe("stdin")
@@ -124,6 +133,16 @@ class Espeak:
         return received
 
 
+def spelled(phrase: Phrase) -> str:
+    """Return a phrase as `Espeak.say` takes phonemes."""
+    return f"[[{' '.join(''.join(word) for word in phrase)}]]"
+
+
+def bare(phoneme: str) -> str:
+    """Return a phoneme without its stress."""
+    return phoneme.lstrip(_STRESS)
+
+
 def trim(wave: np.ndarray, threshold_db: float = -45.0) -> np.ndarray:
     """Cut off what lies before the first and after the last sample within `threshold_db` of the peak."""
     level = np.abs(wave)
@@ -131,7 +150,7 @@ def trim(wave: np.ndarray, threshold_db: float = -45.0) -> np.ndarray:
     return wave[loud[0] : loud[-1] + 1] if len(loud) else wave[:0]
 
 
-def _refines(tag: str, language: str) -> bool:
+def refines(tag: str, language: str) -> bool:
     """Whether a tag is an accent of the language. A subtag of four letters is another script (RFC 5646)."""
     rest = tag.removeprefix(language + "-")
     return rest != tag and not any(len(part) == 4 and part.isalpha() for part in rest.split("-"))
@@ -192,7 +211,7 @@ def _serve(requests: IO[bytes], replies: IO[bytes]) -> None:
         request = json.loads(line)
         known = _voice(library, accents, request["voice"])
         if known and request.get("phonemes"):
-            heard.extend(_pronounce(library, request["text"]))
+            heard.extend(_pronounce(library, request["text"], request["phonemes"] == "ipa"))
         elif known:
             _speak(library, request)
         replies.write(_LENGTH.pack(len(heard) if known else -1) + heard)
@@ -213,12 +232,13 @@ def _speak(library: Any, request: dict[str, Any]) -> None:
     library.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, 1, 0, flags, None, None)
 
 
-def _pronounce(library: Any, text: str) -> bytes:
+def _pronounce(library: Any, text: str, ipa: bool) -> bytes:
     """All clauses of a text in phonemes, `_BETWEEN` two of them, a space between words."""
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     place, parts = ctypes.c_void_p(ctypes.cast(ctypes.c_char_p(text.encode()), ctypes.c_void_p).value), []
+    mode = ord(_BETWEEN) << 8 | (_IPA if ipa else 0)
     while place.value:  # null behind the last clause
-        parts.append(library.espeak_TextToPhonemes(ctypes.byref(place), _UTF8, ord(_BETWEEN) << 8))
+        parts.append(library.espeak_TextToPhonemes(ctypes.byref(place), _UTF8, mode))
     return b" ".join(parts)
 
 

@@ -66,7 +66,10 @@ def _absolute(config: dict[str, Any]) -> dict[str, Any]:
     """Make paths absolute that are stored with a run, so that it can be gone on with from any folder."""
     data = config["data"]
     places = [(config, "data_root"), (config, "init_from"), (config["decoder"], "lm")]
-    for node, key in [*places, *((data, key) for key in ("root", "path", "validation_path", "test_path"))]:
+    for node, key in [
+        *places,
+        *((data, key) for key in ("root", "path", "validation_path", "test_path", "piper")),
+    ]:
         if isinstance(node.get(key), str):
             node[key] = os.path.abspath(Path(node[key]).expanduser())
     for key in ("unknown", "noise"):

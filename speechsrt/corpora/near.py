@@ -9,17 +9,12 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-Phrase = Sequence[Sequence[str]]
+from speechsrt.audio.synthesis import Phrase, bare, spelled
+
 NUMBERS = " ".join(map(str, range(100)))
 """A text in any language: spoken, it holds most of the language's phonemes."""
-_STRESS = "',%=|"
 _VOWELS = frozenset("aeiouyAEIOUYVWQ@03&")
 TRIES = 50
-
-
-def bare(phoneme: str) -> str:
-    """Return a phoneme without its stress."""
-    return phoneme.lstrip(_STRESS)
 
 
 def is_vowel(phoneme: str) -> bool:
@@ -27,13 +22,8 @@ def is_vowel(phoneme: str) -> bool:
     return bare(phoneme)[:1] in _VOWELS
 
 
-def spelled(phrase: Phrase) -> str:
-    """Return a phrase as `Espeak.say` takes phonemes."""
-    return f"[[{' '.join(''.join(word) for word in phrase)}]]"
-
-
-def near(phrase: Phrase, language: Collection[str], count: int, draw: np.random.Generator) -> list[str]:
-    """Return up to `count` different phrases near one, spelled; fewer where no more are found.
+def near(phrase: Phrase, language: Collection[str], count: int, draw: np.random.Generator) -> list[Phrase]:
+    """Return up to `count` different phrases near one; fewer where no more are found.
 
     Args:
         phrase: how it is pronounced.
@@ -42,13 +32,14 @@ def near(phrase: Phrase, language: Collection[str], count: int, draw: np.random.
         draw: source of random numbers.
     """
     inventory = sorted({bare(phoneme) for phoneme in language} - {""})
-    own, found = {spelled(phrase)}, []
+    found: list[Phrase] = []
+    known = {spelled(phrase), spelled([])}
     for _ in range(TRIES * count):
         if len(found) == count:
             break
-        made = spelled(_changed(phrase, inventory, draw))
-        if made not in own and made != "[[]]":
-            own.add(made)
+        made = _changed(phrase, inventory, draw)
+        if spelled(made) not in known:
+            known.add(spelled(made))
             found.append(made)
     return found
 

@@ -38,6 +38,7 @@ class OwnWords:
         seed: int = 0,
         clip_seconds: float = 1.0,
         sample_rate: int = 16000,
+        piper: str | None = None,
     ):
         """Raises UserError naming the key of a setting that makes no sense."""
         self.name, self.words = name, check_words(words)
@@ -49,7 +50,9 @@ class OwnWords:
         self.spoken = self.recorded = None
         if synthesise:
             counts = (clips_per_word, held_out_clips_per_word, near)
-            self.spoken = Synthetic(name, asked, language, *counts, snr, seed, clip_seconds, sample_rate)
+            self.spoken = Synthetic(
+                name, asked, language, *counts, snr, seed, clip_seconds, sample_rate, piper
+            )
         read = [word for word in asked if word in recorded] if synthesise else words
         if read != []:
             self.recorded = KeywordFolder(name, root, read, validation, test, clip_seconds, sample_rate)

@@ -1,4 +1,4 @@
-"""A corpus made of nothing: words spoken by espeak-ng in many voices, with noise, level and place varied.
+"""A corpus made of nothing: words spoken in many voices, with noise, level and place varied.
 
 Every clip is drawn from its own seed, so the same settings give the same bits. The splits share no voice: a
 speaker variant (with its numbered relatives) held out of training is heard there in no accent. The folder's
@@ -19,7 +19,9 @@ import numpy as np
 import soundfile
 
 from speechsrt.audio.files import resample
-from speechsrt.audio.synthesis import FASTEST, Espeak
+from speechsrt.audio.piper import Piper
+from speechsrt.audio.speakers import Speakers
+from speechsrt.audio.synthesis import FASTEST, Phrase, spelled
 from speechsrt.corpora.download import Progress
 from speechsrt.corpora.manifest import SPLITS, Clip, Contents
 from speechsrt.corpora.near import NUMBERS, near
@@ -46,7 +48,8 @@ class Synthetic:
 
     With `near` there is a class `unknown` of so many times as many clips, of phrases that sound nearly like
     the words (`speechsrt.corpora.near`), none of them in two splits, and a class `silence` of
-    `clips_per_word` of noise.
+    `clips_per_word` of noise. The voices of piper in the folder `piper` speak beside espeak-ng's, as often
+    as any of them.
     """
 
     task: ClassVar[str] = "keyword"
@@ -64,6 +67,7 @@ class Synthetic:
         seed: int = 0,
         clip_seconds: float = 1.0,
         sample_rate: int = 16000,
+        piper: str | None = None,
     ):
         """Raises UserError naming the key of a setting that makes no sense."""
         self.name = name
@@ -84,6 +88,7 @@ class Synthetic:
         self.seed = check_whole(seed, "data.seed", 0)
         self.clip_seconds = check_positive(clip_seconds, "data.clip_seconds")
         self.sample_rate = check_sample_rate(sample_rate)
+        self.piper = None if piper is None else Piper(piper, self.language)
 
     def labels(self, data_root: Path) -> tuple[str, ...]:
         """The words, sorted, with `unknown` and `silence` among them where there are such classes."""
@@ -120,7 +125,9 @@ class Synthetic:
             "seed": self.seed,
             "clip_seconds": self.clip_seconds,
             "sample_rate": self.sample_rate,
-        } | ({"near": self.near} if self.near else {})
+            **({"near": self.near} if self.near else {}),
+            **({"piper": self.piper.identity()} if self.piper else {}),
+        }
 
     def _make(self, folder: Path, progress: Progress | None) -> None:
         try:
@@ -144,20 +151,20 @@ class Synthetic:
             shutil.rmtree(partial, ignore_errors=True)
 
     def _speak_into(self, folder: Path, progress: Progress | None) -> None:
-        with Espeak() as espeak:
-            accents = espeak.accents(self.language)
-            voices = deal_voices(espeak.variants(), self.seed)
+        with Speakers(self.language, self.piper, f"{NUMBERS} {' '.join(self.words)}") as speakers:
+            voices = deal_voices(speakers.names, self.seed)
+            accents = speakers.accents
             takes = [take for split in SPLITS for take in self._takes(split, voices[split], accents)]
             if self.near:
-                takes += self._near_takes(espeak, voices, accents)
+                takes += self._near_takes(speakers, voices)
                 takes += self._noise_takes()
             for done, take in enumerate(takes, 1):
-                self._write(folder / take.file, self._render(espeak, take))
+                self._write(folder / take.file, self._render(speakers, take))
                 if progress and (done % 50 == 0 or done == len(takes)):
                     progress("synthesising speech", done, len(takes))
             made = {
                 "settings": self._settings(),
-                "espeak_ng": espeak.version,
+                "espeak_ng": speakers.espeak.version,
                 "accents": accents,
                 "voices": voices,
             }
@@ -173,22 +180,22 @@ class Synthetic:
                 accent = accents[int(draw.integers(len(accents)))]
                 yield Take(split, word, shuffled[index % len(voices)], accent, index, draw)
 
-    def _near_takes(
-        self, espeak: Espeak, voices: Mapping[str, Sequence[str]], accents: Sequence[str]
-    ) -> Iterator["Take"]:
+    def _near_takes(self, speakers: Speakers, voices: Mapping[str, Sequence[str]]) -> Iterator["Take"]:
         """What is near the words; no phrase is in two splits, as no voice is."""
-        language = {phoneme for word in espeak.phonemes(NUMBERS, accents[0]) for phoneme in word}
+        language = {phoneme for word in speakers.phonemes(NUMBERS) for phoneme in word}
+        accent = speakers.accents[0]
         for word in self.words:
-            phrase = espeak.phonemes(word, accents[0])
+            own = speakers.phonemes(word)
             wanted = {split: round(self.near * count) for split, count in self.counts.items()}
             draw = np.random.default_rng(stable_integer(self.seed, "near", word))
-            found = near(phrase, language, sum(wanted.values()), draw)
+            found = near(own, language, sum(wanted.values()), draw)
             for split, phrases in _shared(found, wanted).items():
                 for index in range(wanted[split] if phrases else 0):
-                    voice = voices[split][stable_integer(self.seed, split, word, index) % len(voices[split])]
-                    own = np.random.default_rng(stable_integer(self.seed, "near", split, word, index))
-                    text = phrases[index % len(phrases)]
-                    yield Take(split, UNKNOWN, voice, accents[0], index, own, text)
+                    phrase = phrases[index % len(phrases)]
+                    fit = [voice for voice in voices[split] if speakers.tell_apart(voice, phrase, own)]
+                    voice = fit[stable_integer(self.seed, split, word, index) % len(fit)]
+                    chance = np.random.default_rng(stable_integer(self.seed, "near", split, word, index))
+                    yield Take(split, UNKNOWN, voice, accent, index, chance, phrase)
 
     def _noise_takes(self) -> Iterator["Take"]:
         """Clips in which nobody speaks."""
@@ -197,14 +204,13 @@ class Synthetic:
                 draw = np.random.default_rng(stable_integer(self.seed, "noise", split, index))
                 yield Take(split, SILENCE, "noise", "", index, draw)
 
-    def _render(self, espeak: Espeak, take: "Take") -> np.ndarray:
+    def _render(self, speakers: Speakers, take: "Take") -> np.ndarray:
         """One clip (T,): the word somewhere in it, over coloured noise, at some level."""
         clip = np.zeros(round(self.clip_seconds * self.sample_rate), dtype=np.float32)
         if take.word == SILENCE:
             noise = coloured_noise(len(clip), take.draw.uniform(0, 2), take.draw)
             return noise * (10 ** (take.draw.uniform(-50, -10) / 20) / np.abs(noise).max())
-        speech = self._say(espeak, take)
-        speech = resample(speech, espeak.sample_rate, self.sample_rate)[: len(clip)]
+        speech = resample(*self._say(speakers, take), self.sample_rate)[: len(clip)]
         start = int(take.draw.integers(len(clip) - len(speech) + 1))
         noise = coloured_noise(len(clip), take.draw.uniform(0, 2), take.draw)
         ratio = 10 ** (take.draw.uniform(*self.snr) / 20)
@@ -212,25 +218,29 @@ class Synthetic:
         clip[start : start + len(speech)] += speech
         return clip * (10 ** (take.draw.uniform(-20, -1) / 20) / np.abs(clip).max())
 
-    def _say(self, espeak: Espeak, take: "Take") -> np.ndarray:
-        """The word as spoken, faster where it would not fit. Raises UserError if it is silent or too long."""
+    def _say(self, speakers: Speakers, take: "Take") -> tuple[np.ndarray, int]:
+        """The word as spoken, faster where it would not fit, and samples a second.
+
+        Raises UserError if it is silent or too long.
+        """
         rate, pitch, span = (int(take.draw.integers(*limits)) for limits in ((130, 200), (25, 76), (20, 81)))
-        voice, longest = f"{take.accent}+{take.voice}", self.clip_seconds * espeak.sample_rate
-        speech = espeak.say(take.text or take.word, voice, rate, pitch, span)
+        words = take.word if take.phrase is None else take.phrase
+        speech, sample_rate = speakers.say(words, take.voice, take.accent, rate, pitch, span)
+        longest = self.clip_seconds * sample_rate
         if len(speech) > longest:
             hurried = min(FASTEST, int(1.1 * rate * len(speech) / longest) + 1)
-            speech = espeak.say(take.text or take.word, voice, hurried, pitch, span)
+            speech, sample_rate = speakers.say(words, take.voice, take.accent, hurried, pitch, span)
         if not len(speech):
             raise UserError(
                 f'data.words: "{take.word}" is silent in data.language={self.language}; leave it out'
             )
         if len(speech) > longest:
-            needed = np.ceil(10 * len(speech) / espeak.sample_rate) / 10
+            needed = np.ceil(10 * len(speech) / sample_rate) / 10
             raise UserError(
                 f'data.words: "{take.word}" does not fit data.clip_seconds={self.clip_seconds:g}; '
                 f"write data.clip_seconds={needed:g} or more"
             )
-        return speech
+        return speech, sample_rate
 
     def _write(self, path: Path, clip: np.ndarray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,14 +264,14 @@ class Take:
     accent: str
     index: int
     draw: np.random.Generator
-    text: str | None = None  # where it is not the word that is spoken
+    phrase: Phrase | None = None  # where it is not the word that is spoken
 
     @property
     def file(self) -> Path:
         """Where it is written, below the corpus folder."""
         number = str(self.index)
-        if self.text is not None:
-            number = f"{stable_integer(self.text):016x}-{self.index}"
+        if self.phrase is not None:
+            number = f"{stable_integer(spelled(self.phrase)):016x}-{self.index}"
         return Path(self.split, self.word, f"{self.voice.replace(' ', '-')}_{number}.wav")
 
 
@@ -280,7 +290,7 @@ def deal_voices(variants: Sequence[str], seed: int) -> dict[str, list[str]]:
     return {split: sorted(names) for split, names in voices.items()}
 
 
-def _shared(phrases: list[str], wanted: Mapping[str, int]) -> dict[str, list[str]]:
+def _shared(phrases: list[Phrase], wanted: Mapping[str, int]) -> dict[str, list[Phrase]]:
     """Share phrases out to the splits in proportion to the clips wanted; none is in two."""
     bounds, passed = [], 0
     for split in SPLITS:

@@ -158,3 +158,22 @@ def test_noise_has_unit_power_and_its_colour(length: int, exponent: float):
         power = np.abs(np.fft.rfft(noise)) ** 2
         half = len(power) // 2
         assert power[1:half].sum() > power[half:].sum()
+
+
+def test_voices_of_piper_speak_too_and_are_in_one_split_each(tmp_path: Path):
+    pytest.importorskip("espeakng_loader")
+    voices = str(Path(__file__).parents[1] / "audio" / "voices")
+    many: dict[str, Any] = {"name": "synthetic", "clips_per_word": 120, "held_out_clips_per_word": 20}
+    corpus = Synthetic(words=["happy"], near=1.0, piper=voices, **many)
+    contents = corpus.load(tmp_path)
+    heard = {
+        split: {(clip.speaker, clip.label) for clip in clips if "-one-" in clip.path or "@" in clip.path}
+        for split, clips in contents.splits.items()
+    }
+    speakers = [{speaker for speaker, _ in found} for found in heard.values()]
+    assert len(set().union(*speakers)) == sum(map(len, speakers)) == 4
+    assert {label for _, label in heard["train"]} == {"happy", "unknown"}
+    assert corpus.folder(tmp_path) != Synthetic(words=["happy"], near=1.0, **many).folder(tmp_path)
+    assert not {
+        clip.path for clip in contents.splits["train"] if "@" in clip.path and clip.label == "silence"
+    }
