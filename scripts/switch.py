@@ -22,11 +22,12 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 COMMON = ["model=deepspeech_gru_small", "data=librispeech_mini", "optim.weight_decay=0", "schedule=constant"]
+FACTORS = "pointwise.rate=0.3"  # at the full rate factors learn worse than what they stand for
 PENALTIES = {
-    "trace_norm": ["pointwise=low_rank", "pointwise.rank_ratio=1.0"],
+    "trace_norm": ["pointwise=low_rank", "pointwise.rank_ratio=1.0", FACTORS],
     "l2": ["pointwise=learned"],
 }
-ON_WITH = ["pointwise=low_rank", "schedule=warmup_cosine", "schedule.warmup_steps=0"]
+ON_WITH = ["pointwise=low_rank", FACTORS, "schedule=warmup_cosine", "schedule.warmup_steps=0"]
 
 
 @dataclass(frozen=True)
