@@ -10,16 +10,17 @@ encoder left as it is, and from nothing. As many other clips choose the epoch, a
 """
 
 import argparse
+import contextlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from speechsrt import config
 from speechsrt.build import build
+from speechsrt.commands import train
 from speechsrt.corpora.manifest import SPLITS, Clip, Contents
 from speechsrt.corpora.stable import stable_integer
 
@@ -34,11 +35,11 @@ def listed(words: list[str]) -> str:
     return f"data.words=[{','.join(json.dumps(word) for word in words)}]"
 
 
-def speechsrt(log: Path, *words: str) -> None:
-    """Run a command line; what it says goes to a file."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as file:
-        subprocess.run([sys.executable, "-m", "speechsrt.cli", *words], stdout=file, stderr=file, check=True)
+def trained(overrides: list[str], folder: Path) -> dict[str, Any]:
+    """Train, if that has not been done, in this process since runs are short; return the test's metrics."""
+    if not (folder / "metrics.json").is_file():
+        train.run(config.load([*overrides, f"run_dir={folder}"]))
+    return json.loads((folder / "metrics.json").read_text())
 
 
 def corpus() -> Contents:
@@ -60,7 +61,7 @@ def few(contents: Contents, folder: Path, clips: int, draw: int) -> Path:
             for clip in own if split == "test" or not clips else own[:clips]:
                 link = folder / split / word / Path(clip.path).name
                 link.parent.mkdir(parents=True, exist_ok=True)
-                if not link.exists():
+                with contextlib.suppress(FileExistsError):
                     link.symlink_to(clip.path)
     return folder
 
@@ -78,9 +79,7 @@ def main() -> None:
     for kind in typed.kinds.split(","):
         how = KINDS[kind]
         base = (typed.runs / f"base_{kind}").absolute()
-        if not (base / "metrics.json").is_file():
-            first = ["experiment=ten_words_learned", listed(SEVEN), "trainer.max_epochs=10"]
-            speechsrt(base.with_suffix(".log"), "train", *first, *how, f"run_dir={base}")
+        trained(["experiment=ten_words_learned", listed(SEVEN), "trainer.max_epochs=10", *how], base)
         for clips in map(int, typed.clips.split(",")):
             for draw in range(typed.draws if clips else 1):
                 words = few(contents, typed.runs / f"words_{clips}_{draw}", clips, draw)
@@ -96,10 +95,7 @@ def learn(name: str, words: Path, overrides: list[str], runs: Path) -> None:
     result, folder = ROOT / "results" / "few_shot" / f"{name}.json", runs / name
     if result.is_file():
         return
-    if not (folder / "metrics.json").is_file():
-        data = ["data=keyword_folder", f"data.root={words.absolute()}"]
-        speechsrt(folder.with_suffix(".log"), "train", *data, *overrides, f"run_dir={folder}")
-    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics = trained(["data=keyword_folder", f"data.root={words.absolute()}", *overrides], folder)
     kept = ("accuracy", "accuracy_interval", "utterances", "trained_weights", "seed", "epochs", "commit")
     kind, way, clips, draw = name.split("_")
     told = {"kind": kind, "way": way, "clips": int(clips), "draw": int(draw)}
