@@ -1,7 +1,6 @@
 """A corpus made of nothing: words spoken in many voices, with noise, level and place varied.
 
-Every clip is drawn from its own seed, so the same settings give the same bits. The splits share no voice: a
-speaker variant (with its numbered relatives) held out of training is heard there in no accent. The folder's
+The same settings give the same bits, in splits that share no voice (`speechsrt.corpora.takes`). The folder's
 name carries a hash of the settings, and it appears whole or not at all.
 """
 
@@ -9,9 +8,8 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,10 +19,10 @@ import soundfile
 from speechsrt.audio.files import resample
 from speechsrt.audio.piper import Piper
 from speechsrt.audio.speakers import Speakers
-from speechsrt.audio.synthesis import FASTEST, Phrase, spelled
+from speechsrt.audio.synthesis import FASTEST
 from speechsrt.corpora.download import Progress
 from speechsrt.corpora.manifest import SPLITS, Clip, Contents
-from speechsrt.corpora.near import NUMBERS, near
+from speechsrt.corpora.near import NUMBERS
 from speechsrt.corpora.settings import (
     check_number,
     check_positive,
@@ -32,7 +30,7 @@ from speechsrt.corpora.settings import (
     check_whole,
     check_words,
 )
-from speechsrt.corpora.stable import stable_integer
+from speechsrt.corpora.takes import Plan, Take, deal_voices
 from speechsrt.decoding.spotting import SILENCE, UNKNOWN
 from speechsrt.errors import UserError
 
@@ -40,7 +38,6 @@ RECIPE = 1
 """Counts up whenever the same settings would give other samples."""
 
 MARKER = "synthesis.json"
-HELD_OUT = 0.1  # the share of the voices in validation, and in test
 
 
 class Synthetic:
@@ -153,11 +150,7 @@ class Synthetic:
     def _speak_into(self, folder: Path, progress: Progress | None) -> None:
         with Speakers(self.language, self.piper, f"{NUMBERS} {' '.join(self.words)}") as speakers:
             voices = deal_voices(speakers.names, self.seed)
-            accents = speakers.accents
-            takes = [take for split in SPLITS for take in self._takes(split, voices[split], accents)]
-            if self.near:
-                takes += self._near_takes(speakers, voices)
-                takes += self._noise_takes()
+            takes = Plan(self.words, self.counts, self.near, self.seed).takes(speakers, voices)
             for done, take in enumerate(takes, 1):
                 self._write(folder / take.file, self._render(speakers, take))
                 if progress and (done % 50 == 0 or done == len(takes)):
@@ -165,46 +158,13 @@ class Synthetic:
             made = {
                 "settings": self._settings(),
                 "espeak_ng": speakers.espeak.version,
-                "accents": accents,
+                "accents": speakers.accents,
                 "voices": voices,
             }
         marker = json.dumps(made, indent=1, ensure_ascii=False)
         (folder / MARKER).write_text(marker + "\n", encoding="utf-8")
 
-    def _takes(self, split: str, voices: Sequence[str], accents: Sequence[str]) -> Iterator["Take"]:
-        """What is to be spoken in a split: the voices take turns, in an order of its own for every word."""
-        for word in self.words:
-            shuffled = sorted(voices, key=lambda voice: stable_integer(self.seed, split, word, voice))
-            for index in range(self.counts[split]):
-                draw = np.random.default_rng(stable_integer(self.seed, split, word, index))
-                accent = accents[int(draw.integers(len(accents)))]
-                yield Take(split, word, shuffled[index % len(voices)], accent, index, draw)
-
-    def _near_takes(self, speakers: Speakers, voices: Mapping[str, Sequence[str]]) -> Iterator["Take"]:
-        """What is near the words; no phrase is in two splits, as no voice is."""
-        language = {phoneme for word in speakers.phonemes(NUMBERS) for phoneme in word}
-        accent = speakers.accents[0]
-        for word in self.words:
-            own = speakers.phonemes(word)
-            wanted = {split: round(self.near * count) for split, count in self.counts.items()}
-            draw = np.random.default_rng(stable_integer(self.seed, "near", word))
-            found = near(own, language, sum(wanted.values()), draw)
-            for split, phrases in _shared(found, wanted).items():
-                for index in range(wanted[split] if phrases else 0):
-                    phrase = phrases[index % len(phrases)]
-                    fit = [voice for voice in voices[split] if speakers.tell_apart(voice, phrase, own)]
-                    voice = fit[stable_integer(self.seed, split, word, index) % len(fit)]
-                    chance = np.random.default_rng(stable_integer(self.seed, "near", split, word, index))
-                    yield Take(split, UNKNOWN, voice, accent, index, chance, phrase)
-
-    def _noise_takes(self) -> Iterator["Take"]:
-        """Clips in which nobody speaks."""
-        for split in SPLITS:
-            for index in range(self.counts[split]):
-                draw = np.random.default_rng(stable_integer(self.seed, "noise", split, index))
-                yield Take(split, SILENCE, "noise", "", index, draw)
-
-    def _render(self, speakers: Speakers, take: "Take") -> np.ndarray:
+    def _render(self, speakers: Speakers, take: Take) -> np.ndarray:
         """One clip (T,): the word somewhere in it, over coloured noise, at some level."""
         clip = np.zeros(round(self.clip_seconds * self.sample_rate), dtype=np.float32)
         if take.word == SILENCE:
@@ -218,7 +178,7 @@ class Synthetic:
         clip[start : start + len(speech)] += speech
         return clip * (10 ** (take.draw.uniform(-20, -1) / 20) / np.abs(clip).max())
 
-    def _say(self, speakers: Speakers, take: "Take") -> tuple[np.ndarray, int]:
+    def _say(self, speakers: Speakers, take: Take) -> tuple[np.ndarray, int]:
         """The word as spoken, faster where it would not fit, and samples a second.
 
         Raises UserError if it is silent or too long.
@@ -254,52 +214,6 @@ class Synthetic:
         ]
 
 
-@dataclass(frozen=True)
-class Take:
-    """One clip to be spoken, and its own source of random numbers."""
-
-    split: str
-    word: str
-    voice: str
-    accent: str
-    index: int
-    draw: np.random.Generator
-    phrase: Phrase | None = None  # where it is not the word that is spoken
-
-    @property
-    def file(self) -> Path:
-        """Where it is written, below the corpus folder."""
-        number = str(self.index)
-        if self.phrase is not None:
-            number = f"{stable_integer(spelled(self.phrase)):016x}-{self.index}"
-        return Path(self.split, self.word, f"{self.voice.replace(' ', '-')}_{number}.wav")
-
-
-def deal_voices(variants: Sequence[str], seed: int) -> dict[str, list[str]]:
-    """Share out the voices: a tenth each for validation and test, at least one, the rest for training.
-
-    Numbered relatives (klatt, klatt2, ...) stay together, since they sound alike.
-    """
-    families: dict[str, list[str]] = {}
-    for variant in variants:
-        families.setdefault(_family(variant), []).append(variant)
-    voices: dict[str, list[str]] = {split: [] for split in SPLITS}
-    for family in sorted(families, key=lambda family: stable_integer(seed, "voice", family)):
-        wanting = (split for split in ("validation", "test") if len(voices[split]) < HELD_OUT * len(variants))
-        voices[next(wanting, "train")] += families[family]
-    return {split: sorted(names) for split, names in voices.items()}
-
-
-def _shared(phrases: list[Phrase], wanted: Mapping[str, int]) -> dict[str, list[Phrase]]:
-    """Share phrases out to the splits in proportion to the clips wanted; none is in two."""
-    bounds, passed = [], 0
-    for split in SPLITS:
-        begin, passed = passed, passed + wanted[split]
-        bounds.append((split, begin, passed))
-    scale = len(phrases) / max(1, passed)
-    return {split: phrases[round(begin * scale) : round(end * scale)] for split, begin, end in bounds}
-
-
 def coloured_noise(length: int, exponent: float, draw: np.random.Generator) -> np.ndarray:
     """(length,) float32 noise of unit power that falls as 1/f**exponent: 0 white, 1 pink, 2 brown."""
     spectrum = np.fft.rfft(draw.standard_normal(length))
@@ -314,11 +228,6 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _family(variant: str) -> str:
-    stem = variant.lower().rstrip("0123456789")
-    return stem if len(stem) > 1 else variant.lower()
 
 
 def _check_language(language: object) -> str:

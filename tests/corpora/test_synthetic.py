@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsrt.audio.files import probe, read
-from speechsrt.corpora.synthetic import Synthetic, coloured_noise, deal_voices
+from speechsrt.corpora.synthetic import Synthetic, coloured_noise
+from speechsrt.corpora.takes import deal_voices
 from speechsrt.errors import UserError
 
 SMALL: dict[str, Any] = {"name": "synthetic", "clips_per_word": 4, "held_out_clips_per_word": 2}
