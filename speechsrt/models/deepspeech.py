@@ -8,13 +8,12 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechsrt.errors import UserError
+from speechsrt.models.filters import Filters
 from speechsrt.models.recurrent import Gru
 from speechsrt.models.separable import Norm, masked
-from speechsrt.pointwise.base import FLOAT_BITS, Cost
 from speechsrt.pointwise.placement import Factory
 
 CLIP = 20.0  # min(max(x, 0), 20), section 3.1 of Deep Speech 2
@@ -115,29 +114,6 @@ class Convolution(nn.Module):
         y = self.filters(masked(x.flatten(2), lengths).view(x.shape))
         normed = self.norm(y.flatten(1, 2)).view(y.shape)
         return clipped(normed), None if lengths is None else _shortened(lengths, self.filters.stride[0])
-
-
-class Filters(nn.Module):
-    """The weights of a `Convolution`, ``(C_out, C_in, taps over time, taps over frequency)``, no bias."""
-
-    def __init__(self, channels: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int]) -> None:
-        super().__init__()
-        self.stride, self.padding = stride, (kernel[0] // 2, kernel[1] // 2)
-        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(channels[1], channels[0], *kernel)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve ``(B, T, F, C_in)``."""
-        y = F.conv2d(x.permute(0, 3, 1, 2), self.weight, None, self.stride, self.padding)
-        return y.permute(0, 2, 3, 1).contiguous()
-
-    def cost(self) -> Cost:
-        """Return what it costs, arithmetic for one band of one output frame: each weight once."""
-        count = self.weight.numel()
-        return Cost(count, count, FLOAT_BITS * count, count, count)
-
-    def extra_repr(self) -> str:
-        """Return the shape for printing."""
-        return f"{tuple(self.weight.shape)}, stride={self.stride}"
 
 
 def clipped(x: Tensor) -> Tensor:

@@ -62,19 +62,24 @@ class WarmupCosine:
         UserError: a number below 0.
     """
 
-    def __init__(self, warmup_steps: int = 1000, min_lr: float = 0.0) -> None:
+    def __init__(
+        self, warmup_steps: int = 1000, min_lr: float = 0.0, warmup_ratio: float | None = None
+    ) -> None:
         if warmup_steps < 0 or min_lr < 0:
             raise UserError(f"schedule: warmup_steps={warmup_steps} and min_lr={min_lr} must be at least 0")
-        self.warmup_steps, self.min_lr = warmup_steps, min_lr
+        if warmup_ratio is not None and not 0 <= warmup_ratio <= 1:
+            raise UserError(f"schedule.warmup_ratio={warmup_ratio}: choose a share of the run, from 0 to 1")
+        self.warmup_steps, self.min_lr, self.warmup_ratio = warmup_steps, min_lr, warmup_ratio
 
     def factor(self, lr: float, total: int) -> Factor:
         """Return the function from a step to its share of `lr`, for a run of `total` steps."""
         floor = _floor(self.min_lr, lr)
+        warmup = self.warmup_steps if self.warmup_ratio is None else int(self.warmup_ratio * total)
 
         def at(step: int) -> float:
-            if step < self.warmup_steps:
-                return (step + 1) / (self.warmup_steps + 1)
-            done = min(1.0, (step - self.warmup_steps) / max(1, total - self.warmup_steps))
+            if step < warmup:
+                return (step + 1) / (warmup + 1)
+            done = min(1.0, (step - warmup) / max(1, total - warmup))
             return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done))
 
         return at

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from speechsrt.config import load, options, rules
 from speechsrt.errors import UserError
-from speechsrt.models.deepspeech import Convolution, DeepSpeechGru, Filters
+from speechsrt.models.deepspeech import Convolution, DeepSpeechGru
+from speechsrt.models.filters import Filters
 from speechsrt.models.recurrent import Gru
 from speechsrt.pointwise.learned import Learned
 from speechsrt.pointwise.placement import Assembled, Factory, assemble
