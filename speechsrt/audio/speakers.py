@@ -1,6 +1,5 @@
 """Who can speak in a language: the variants of espeak-ng, in all its accents, and voices of piper."""
 
-from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -17,13 +16,12 @@ _STRESS = {"'": "\u02c8", ",": "\u02cc"}  # the IPA's marks before a stressed sy
 class Speakers:
     """Speakers by name, to be used in a `with` block.
 
-    `names` are those of all; `accents` the language tags in which each of espeak-ng speaks, the first being
-    the one whose pronunciation is asked for.
+    `names` are those of all; `accents` the language tags in which each of espeak-ng's speaks.
 
     Args:
         language: tag of a language or of an accent.
         piper: voices that speak too.
-        text: in the language; its phonemes are those that can be told to piper.
+        text: in the language; its phonemes, in any accent, are those that can be told to piper.
 
     Raises:
         UserError: a language that is not spoken, or espeak-ng is not installed.
@@ -31,6 +29,7 @@ class Speakers:
 
     def __init__(self, language: str, piper: Piper | None, text: str) -> None:
         self.espeak, self.piper, self._text = Espeak(), piper, text
+        self._known: dict[str, dict[str, str]] = {}
         try:
             self.accents = self.espeak.accents(language)
         except BaseException:
@@ -45,7 +44,7 @@ class Speakers:
         """Speak; return ``(T,)`` float32 in [-1, 1] without the silence around it, and samples a second.
 
         Args:
-            words: a text, or a phrase in espeak-ng's phonemes.
+            words: a text, or a phrase in espeak-ng's phonemes of the accent.
             name: the speaker.
             accent: in which espeak-ng speaks; a voice of piper's has its own.
             rate: words a minute.
@@ -53,37 +52,38 @@ class Speakers:
             span: how far the melody moves.
         """
         if self.piper and name in self.neural:
-            text = words if isinstance(words, str) else f"[[{self._ipa(words)}]]"
+            text = words if isinstance(words, str) else f"[[{self._ipa(words, accent)}]]"
             return self.piper.say(text, name, USUAL / rate)
         text = words if isinstance(words, str) else spelled(words)
         return self.espeak.say(text, f"{accent}+{name}", rate, pitch, span), self.espeak.sample_rate
 
-    def tell_apart(self, name: str, phrase: Phrase, other: Phrase) -> bool:
+    def tell_apart(self, name: str, phrase: Phrase, other: Phrase, accent: str) -> bool:
         """Whether a speaker can say a phrase so that it is not another: piper lacks a few phonemes."""
         if name not in self.neural:
             return True
-        said = self._ipa(phrase)
-        return said is not None and said != self._ipa(other)
+        said = self._ipa(phrase, accent)
+        return said is not None and said != self._ipa(other, accent)
 
-    def phonemes(self, text: str) -> list[list[str]]:
-        """Return how a text is pronounced, in espeak-ng's phonemes."""
-        return self.espeak.phonemes(text, self.accents[0])
+    def phonemes(self, text: str, accent: str) -> list[list[str]]:
+        """Return how a text is pronounced in an accent, in espeak-ng's phonemes."""
+        return self.espeak.phonemes(text, accent)
 
-    def _ipa(self, phrase: Phrase) -> str | None:
+    def _ipa(self, phrase: Phrase, accent: str) -> str | None:
         """Return a phrase in the letters of the IPA; None where one of its phonemes has none."""
-        words = [[self._letter(phoneme) for phoneme in word] for word in phrase]
+        words = [[self._letter(phoneme, accent) for phoneme in word] for word in phrase]
         return " ".join(map("".join, words)) if all(all(word) for word in words) else None
 
-    def _letter(self, phoneme: str) -> str:
-        plain = self._letters.get(bare(phoneme))
+    def _letter(self, phoneme: str, accent: str) -> str:
+        plain = self._letters(accent).get(bare(phoneme))
         return _STRESS.get(phoneme[:1], "") + plain if plain else ""
 
-    @cached_property
-    def _letters(self) -> dict[str, str]:
+    def _letters(self, accent: str) -> dict[str, str]:
         """The IPA's letters for espeak-ng's phonemes without stress, from words that have as many of both."""
-        letters: dict[str, str] = {}
+        if accent in self._known:
+            return self._known[accent]
+        letters = self._known[accent] = {}
         for word in self._text.split():
-            both = (self.espeak.phonemes(word, self.accents[0], ipa) for ipa in (False, True))
+            both = (self.espeak.phonemes(word, accent, ipa) for ipa in (False, True))
             own, ipa = ([phoneme for part in parts for phoneme in part] for parts in both)
             for phoneme, letter in zip(own, ipa, strict=True) if len(own) == len(ipa) else ():
                 letters.setdefault(bare(phoneme), letter.lstrip("".join(_STRESS.values())))

@@ -235,7 +235,8 @@ def _speak(library: Any, request: dict[str, Any]) -> None:
 def _pronounce(library: Any, text: str, ipa: bool) -> bytes:
     """All clauses of a text in phonemes, `_BETWEEN` two of them, a space between words."""
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-    place, parts = ctypes.c_void_p(ctypes.cast(ctypes.c_char_p(text.encode()), ctypes.c_void_p).value), []
+    held = ctypes.create_string_buffer(text.encode())  # its bytes have to outlive the loop
+    place, parts = ctypes.c_void_p(ctypes.addressof(held)), []
     mode = ord(_BETWEEN) << 8 | (_IPA if ipa else 0)
     while place.value:  # null behind the last clause
         parts.append(library.espeak_TextToPhonemes(ctypes.byref(place), _UTF8, mode))

@@ -22,7 +22,24 @@ def is_vowel(phoneme: str) -> bool:
     return bare(phoneme)[:1] in _VOWELS
 
 
-def near(phrase: Phrase, language: Collection[str], count: int, draw: np.random.Generator) -> list[Phrase]:
+def sound(phrase: Phrase) -> str:
+    """Return a phrase without its stress: two that differ in that alone sound alike."""
+    return spelled([[bare(phoneme) for phoneme in word] for word in phrase])
+
+
+def holds(phrase: Phrase, other: Phrase) -> bool:
+    """Whether the words of another phrase are said within a phrase, one after the other."""
+    said, asked = ([sound([word]) for word in words] for words in (phrase, other))
+    return any(said[k : k + len(asked)] == asked for k in range(len(said) - len(asked) + 1))
+
+
+def near(
+    phrase: Phrase,
+    language: Collection[str],
+    count: int,
+    draw: np.random.Generator,
+    known: set[str] | None = None,
+) -> list[Phrase]:
     """Return up to `count` different phrases near one; fewer where no more are found.
 
     Args:
@@ -30,16 +47,18 @@ def near(phrase: Phrase, language: Collection[str], count: int, draw: np.random.
         language: phonemes of the language.
         count: how many are wanted.
         draw: source of random numbers.
+        known: phrases that are not wanted, by `sound`; what is found is added.
     """
     inventory = sorted({bare(phoneme) for phoneme in language} - {""})
     found: list[Phrase] = []
-    known = {spelled(phrase), spelled([])}
+    known = set() if known is None else known
+    known |= {sound(phrase), sound([])}
     for _ in range(TRIES * count):
         if len(found) == count:
             break
         made = _changed(phrase, inventory, draw)
-        if spelled(made) not in known:
-            known.add(spelled(made))
+        if sound(made) not in known:
+            known.add(sound(made))
             found.append(made)
     return found
 

@@ -43,6 +43,8 @@ class OwnWords:
         """Raises UserError naming the key of a setting that makes no sense."""
         self.name, self.words = name, check_words(words)
         self.clip_seconds, self.sample_rate = clip_seconds, sample_rate
+        if root is not None and not Path(str(root)).expanduser().is_dir():
+            raise UserError(f"data.root={root}: there is no such folder")
         recorded = [] if root is None else words_below(Path(str(root)).expanduser())
         asked = self.words or tuple(recorded)
         if synthesise and not asked:

@@ -34,7 +34,7 @@ from speechsrt.corpora.takes import Plan, Take, deal_voices
 from speechsrt.decoding.spotting import SILENCE, UNKNOWN
 from speechsrt.errors import UserError
 
-RECIPE = 1
+RECIPE = 2
 """Counts up whenever the same settings would give other samples."""
 
 MARKER = "synthesis.json"

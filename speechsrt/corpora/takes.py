@@ -4,6 +4,7 @@ Every take is drawn from its own seed, so the same plan gives the same bits. The
 speaker variant (with its numbered relatives) held out of training is heard there in no accent.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ import numpy as np
 from speechsrt.audio.speakers import Speakers
 from speechsrt.audio.synthesis import Phrase, spelled
 from speechsrt.corpora.manifest import SPLITS
-from speechsrt.corpora.near import NUMBERS, near
+from speechsrt.corpora.near import NUMBERS, holds, near, sound
 from speechsrt.corpora.stable import stable_integer
 from speechsrt.decoding.spotting import SILENCE, UNKNOWN
 
+_QUALITY = re.compile(r"-(x_low|low|medium|high)$")
 HELD_OUT = 0.1  # the share of the voices in validation, and in test
 
 
@@ -75,18 +77,34 @@ class Plan:
                 yield Take(split, word, shuffled[index % len(voices)], accent, index, draw)
 
     def _near(self, speakers: Speakers, voices: Mapping[str, Sequence[str]]) -> Iterator[Take]:
-        """What is near the words; no phrase is in two splits, as no voice is."""
-        language = {phoneme for word in speakers.phonemes(NUMBERS) for phoneme in word}
-        accent = speakers.accents[0]
+        """What is near the words in all accents; no phrase is in two splits, as no voice is."""
+        sounds = {
+            accent: {phoneme for word in speakers.phonemes(NUMBERS, accent) for phoneme in word}
+            for accent in speakers.accents
+        }
+        said = {
+            accent: {word: speakers.phonemes(word, accent) for word in self.words}
+            for accent in speakers.accents
+        }
+        words = [phrase for phrases in said.values() for phrase in phrases.values() if phrase]
+        known = {sound(phrase) for phrase in words}
         for word in self.words:
-            own = speakers.phonemes(word)
             wanted = {split: round(self.near * count) for split, count in self.counts.items()}
             draw = np.random.default_rng(stable_integer(self.seed, "near", word))
-            found = near(own, language, sum(wanted.values()), draw)
-            for split, phrases in _shared(found, wanted).items():
+            share = -(-sum(wanted.values()) // len(speakers.accents))
+            found = [
+                (accent, phrase)
+                for accent in speakers.accents
+                if said[accent][word]
+                for phrase in near(said[accent][word], sounds[accent], share, draw, known)
+                if not any(holds(phrase, other) for other in words)
+            ]
+            mixed = [found[k] for k in draw.permutation(len(found))]
+            for split, phrases in _shared(mixed, wanted).items():
                 for index in range(wanted[split] if phrases else 0):
-                    phrase = phrases[index % len(phrases)]
-                    fit = [voice for voice in voices[split] if speakers.tell_apart(voice, phrase, own)]
+                    accent, phrase = phrases[index % len(phrases)]
+                    own = said[accent][word]
+                    fit = [name for name in voices[split] if speakers.tell_apart(name, phrase, own, accent)]
                     if fit:
                         voice = fit[stable_integer(self.seed, split, word, index) % len(fit)]
                         chance = np.random.default_rng(stable_integer(self.seed, "near", split, word, index))
@@ -116,11 +134,14 @@ def deal_voices(variants: Sequence[str], seed: int) -> dict[str, list[str]]:
 
 
 def _family(variant: str) -> str:
-    stem = variant.lower().rstrip("0123456789")
+    """Return what a voice and its relatives have in common: numbers, and piper's qualities, aside."""
+    stem = _QUALITY.sub("", variant.lower()).rstrip("0123456789")
     return stem if len(stem) > 1 else variant.lower()
 
 
-def _shared(phrases: list[Phrase], wanted: Mapping[str, int]) -> dict[str, list[Phrase]]:
+def _shared(
+    phrases: list[tuple[str, Phrase]], wanted: Mapping[str, int]
+) -> dict[str, list[tuple[str, Phrase]]]:
     """Share phrases out to the splits in proportion to the clips wanted; none is in two."""
     bounds, passed = [], 0
     for split in SPLITS:

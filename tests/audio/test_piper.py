@@ -65,14 +65,15 @@ def test_another_voice_of_the_same_name_is_told(tmp_path: Path) -> None:
 
 
 def test_phonemes_of_espeak_are_told_in_the_letters_of_the_ipa() -> None:
-    with Speakers("en", Piper(str(VOICES), "en"), "happy lights on pony") as speakers:
-        own, near = (speakers.phonemes(text) for text in ("happy", "hoppy"))
-        assert speakers.tell_apart(ONE, near, own)
-        assert not speakers.tell_apart(ONE, own, own)
-        assert not speakers.tell_apart(ONE, [["no-such-phoneme"]], own), "nor what piper cannot say"
-        assert speakers.tell_apart("adam", own, own), "espeak-ng says all of its phonemes"
+    with Speakers("en", Piper(str(VOICES), "en"), "happy hoppy lights") as speakers:
+        own, near = (speakers.phonemes(text, "en-us") for text in ("happy", "hoppy"))
+        assert speakers.tell_apart(ONE, near, own, "en-us")
+        assert not speakers.tell_apart(ONE, own, own, "en-us")
+        assert not speakers.tell_apart(ONE, [["no-such-phoneme"]], own, "en-us"), "nor what piper cannot say"
+        assert speakers.tell_apart("adam", own, own, "en-us"), "espeak-ng says all of its phonemes"
         phrase, text = (
-            speakers.say(words, ONE, "en", 175, 50, 50) for words in (speakers.phonemes("lights"), "lights")
+            speakers.say(words, ONE, "en-us", 175, 50, 50)
+            for words in (speakers.phonemes("lights", "en-us"), "lights")
         )
         assert phrase[1] == text[1] == 16000
         assert 0.8 < len(phrase[0]) / len(text[0]) < 1.25
