@@ -148,7 +148,7 @@ def main() -> None:
         model = package.load_keywords(detector)
         assert model.operating is not None
         heard = {
-            what: hear(model, model.operating, pieces, what).at(model.operating.threshold).plain()
+            what: hear(model, model.operating, pieces, what, []).at(model.operating.threshold).plain()
             for what, pieces in tracks(row, runs, name)
         }
         kept = json.loads((detector / "detector.json").read_text())

@@ -54,7 +54,8 @@ ONLY = {
     "output": ("import_nemo",),
     "chunk_seconds": ("transcribe",),
     "overlap_seconds": ("transcribe",),
-    **dict.fromkeys(("threshold", "step_seconds", "smooth_seconds", "refractory_seconds"), ("spot",)),
+    "threshold": ("spot",),
+    **dict.fromkeys(("step_seconds", "smooth_seconds", "refractory_seconds"), ("calibrate", "spot")),
     **dict.fromkeys(("false_alarms", "validation_speech", "test_speech"), ("calibrate",)),
 }
 """Keys of a few verbs, of no use to any other."""

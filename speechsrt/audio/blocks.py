@@ -2,6 +2,7 @@
 
 import importlib
 import queue
+import threading
 from collections.abc import Iterable, Iterator
 from math import gcd
 from os import PathLike
@@ -13,13 +14,18 @@ import torch
 import torchaudio.functional as AF
 from torch import Tensor
 
-from speechsrt.audio.files import UnreadableAudioError, explain, probe
+from speechsrt.audio.files import UnreadableAudioError, explain, probe, read
 from speechsrt.errors import UserError
 
 BLOCK_SECONDS = 10.0
 MICROPHONE_SECONDS = 0.05
 ZERO_CROSSINGS = 16
 """Of the filter that resamples, at either side."""
+LARGEST_FILTER = 1 << 20
+"""Its taps for all phases, about: between rates that have little in common a file is resampled as a whole."""
+WAITING_BLOCKS = 600
+"""So many blocks of the microphone may wait, half a minute."""
+SILENT_SECONDS = 5.0
 
 
 def file_blocks(
@@ -27,10 +33,15 @@ def file_blocks(
 ) -> Iterator[Tensor]:
     """Yield a sound file in blocks ``(samples,)``, float32 mono at `sample_rate`.
 
+    Of a rate that has little in common with `sample_rate`, such as 11,127 Hz, it is read as a whole first.
+
     Raises:
         UnreadableAudioError: nothing can be read, or a sample is not a finite number.
     """
     rate = probe(path).sample_rate
+    if rate * sample_rate // gcd(rate, sample_rate) ** 2 > LARGEST_FILTER:
+        yield from torch.from_numpy(read(path, sample_rate)).split(round(seconds * sample_rate))
+        return
     yield from at_rate(_file_blocks(path, round(seconds * rate)), rate, sample_rate)
 
 
@@ -49,7 +60,8 @@ def microphone_blocks(sample_rate: int, seconds: float = MICROPHONE_SECONDS) -> 
     """Yield what the microphone hears, at its own rate brought to `sample_rate`, until interrupted.
 
     Raises:
-        UserError: the extra is not installed, or there is no microphone.
+        UserError: the extra is not installed, there is no microphone, it gives nothing any more, or what it
+            gives is not taken as fast as it comes.
     """
     try:
         sounddevice: Any = importlib.import_module("sounddevice")
@@ -57,7 +69,15 @@ def microphone_blocks(sample_rate: int, seconds: float = MICROPHONE_SECONDS) -> 
         raise UserError(
             f'input=mic: needs sounddevice and PortAudio; type: pip install "speechsrt[mic]" ({error})'
         ) from None
-    heard: queue.Queue[np.ndarray] = queue.Queue()
+    heard: queue.Queue[np.ndarray] = queue.Queue(WAITING_BLOCKS)
+    lost = threading.Event()
+
+    def hear(block: np.ndarray, *_: Any) -> None:
+        try:
+            heard.put_nowait(block[:, 0].copy())
+        except queue.Full:
+            lost.set()
+
     try:
         rate = round(sounddevice.query_devices(kind="input")["default_samplerate"])
         stream = sounddevice.InputStream(
@@ -65,7 +85,7 @@ def microphone_blocks(sample_rate: int, seconds: float = MICROPHONE_SECONDS) -> 
             blocksize=round(seconds * rate),
             channels=1,
             dtype="float32",
-            callback=lambda block, *_: heard.put(block[:, 0].copy()),
+            callback=hear,
         )
     except (sounddevice.PortAudioError, ValueError) as error:
         raise UserError(f"input=mic: there is no microphone to listen to ({error})") from None
@@ -73,7 +93,12 @@ def microphone_blocks(sample_rate: int, seconds: float = MICROPHONE_SECONDS) -> 
     def listen() -> Iterator[Tensor]:
         with stream:
             while True:
-                yield torch.from_numpy(heard.get())
+                try:
+                    yield torch.from_numpy(heard.get(timeout=SILENT_SECONDS))
+                except queue.Empty:
+                    raise UserError("input=mic: the microphone gives nothing any more; plug it in") from None
+                if lost.is_set():
+                    raise UserError("input=mic: the model is too slow; write step_seconds=0.2 or more")
 
     yield from at_rate(listen(), rate, sample_rate)
 

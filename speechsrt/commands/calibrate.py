@@ -18,7 +18,7 @@ from speechsrt.commands.corpus import corpus_of, load_corpus, read_split, say_co
 from speechsrt.commands.hearing import hear
 from speechsrt.commands.results import commit
 from speechsrt.commands.runs import check_free, folder_of, start
-from speechsrt.commands.screen import output, say_rejected
+from speechsrt.commands.screen import output, say, say_rejected
 from speechsrt.commands.task import check_corpus, check_typed, named
 from speechsrt.commands.trained_on import with_data
 from speechsrt.commands.trainer import device_of
@@ -26,20 +26,19 @@ from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.manifest import Clip, Contents
 from speechsrt.corpora.negatives import readable
 from speechsrt.corpora.tracks import first_hours, in_a_row
-from speechsrt.decoding.spotting import UNKNOWN, Operating, spotted_words
+from speechsrt.decoding.spotting import HOW, SILENCE, UNKNOWN, Operating, spotted_words
 from speechsrt.errors import UserError
 from speechsrt.export import package
 from speechsrt.kernels import keep_freed_memory
-from speechsrt.loading.order import ResidentLoader
 from speechsrt.loading.resident import read_noise
 from speechsrt.models.keyword import KeywordModel
-from speechsrt.reports.detector import COLUMNS, det_picture, reliability_picture, sections
+from speechsrt.models.stream import Stream
+from speechsrt.reports.detector import COLUMNS, chosen, det_picture, reliability_picture, sections
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.page import write_report
 from speechsrt.reports.tables import percent, table
 from speechsrt.scoring.calibration import best_temperature, reliability, tempered
 from speechsrt.scoring.detector import Tracked, curve, threshold_for
-from speechsrt.training.keyword_task import probabilities
 
 SNRS = (20.0, 10.0, 5.0, 0.0)
 NOISY_HOURS = 0.5
@@ -55,24 +54,24 @@ def check(config: dict[str, Any]) -> None:
 def run(config: dict[str, Any]) -> dict[str, Any]:
     """Choose, score, write; return what ``detector.json`` holds."""
     keep_freed_memory()
-    model, config, corpus = _parts(config)
+    model, how, config, corpus = _parts(config)
     folder = folder_of(config)
     contents = load_corpus(config, corpus)
+    _check_words(model, contents, corpus)
     rejected: list[tuple[str, str]] = []
-    speech = {split: _speech(config[key], rejected) for split, key in SPEECH.items()}
+    speech = {split: _speech(config[key], key, rejected) for split, key in SPEECH.items()}
     start(config, folder)
     say_contents(contents)
     heard = {split: _clips(config, model, contents, corpus, split) for split in SPEECH}
-    temperature = best_temperature(*heard["validation"])
+    how = replace(how, temperature=best_temperature(*heard["validation"]))
     chances, truth = heard["test"]
-    before, after = reliability(chances, truth), reliability(tempered(chances, temperature), truth)
-    how = replace(model.operating or Operating(), temperature=temperature)
-    validation = _heard(model, how, contents, "validation", speech["validation"])
+    before, after = reliability(chances, truth), reliability(tempered(chances, how.temperature), truth)
+    validation = _heard(model, how, contents, "validation", speech["validation"], rejected)
     how = replace(how, threshold=threshold_for(curve(validation), config["false_alarms"]))
-    tests = {"clean": _heard(model, how, contents, "test", speech["test"])}
+    tests = {"clean": _heard(model, how, contents, "test", speech["test"], rejected)}
     noise = read_noise(contents.noise["test"], corpus.sample_rate)
     for snr in SNRS if len(noise) else ():
-        tests[f"{snr:g} dB"] = _heard(model, how, contents, "test", speech["test"], noise, snr)
+        tests[f"{snr:g} dB"] = _heard(model, how, contents, "test", speech["test"], [], noise, snr)
     told = {
         "operating": asdict(how),
         "false_alarms_wanted": config["false_alarms"],
@@ -83,6 +82,8 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
         "commit": commit(),
     }
     say_rejected(rejected)
+    if told["validation"]["alarms_an_hour"] > config["false_alarms"]:
+        say([chosen(told)])
     model.operating = how
     about = package.about(config["checkpoint"]) | {"detector": told}
     package.save(model.cpu(), folder / "model.safetensors", about)
@@ -90,8 +91,8 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _parts(config: dict[str, Any]) -> tuple[KeywordModel, dict[str, Any], Corpus]:
-    """Return the model, where it is to run, and the configuration with its corpus."""
+def _parts(config: dict[str, Any]) -> tuple[KeywordModel, Operating, dict[str, Any], Corpus]:
+    """Return the model, where it is to run, how it is used, and the configuration with its corpus."""
     if config["checkpoint"] is None:
         raise UserError("checkpoint=: name a run folder, a .ckpt or a model.safetensors to calibrate")
     check_free(folder_of(config))
@@ -104,25 +105,38 @@ def _parts(config: dict[str, Any]) -> tuple[KeywordModel, dict[str, Any], Corpus
     for key in SPEECH.values():
         if config[key] is not None and not Path(config[key]).is_dir():
             raise UserError(f"{key}={config[key]}: there is no such folder")
-    return model, config, corpus
+    how = replace(model.how, **{key: float(config[key]) for key in HOW if config[key] is not None})
+    how = replace(how, step_seconds=Stream(model, how.step_seconds).step_seconds)
+    return model, how, config, corpus
 
 
-def _speech(folder: str | None, rejected: list[tuple[str, str]]) -> list[Clip]:
+def _check_words(model: KeywordModel, contents: Contents, corpus: Corpus) -> None:
+    """Raise a UserError for a word that the model does not know; its track may hold what is no word."""
+    words = tuple(label for label in contents.labels if label not in (UNKNOWN, SILENCE))
+    named(model.task).check_evaluated(model, replace(contents, labels=words), corpus)
+
+
+def _speech(folder: str | None, key: str, rejected: list[tuple[str, str]]) -> list[Clip]:
     """Return the whole sound files of a folder."""
     if folder is None:
         return []
-    return [Clip(path, seconds, UNKNOWN) for path, seconds in readable(Path(folder), rejected)]
+    return [Clip(path, seconds, UNKNOWN) for path, seconds in readable(Path(folder), rejected, key=key)]
 
 
 def _clips(
     config: dict[str, Any], model: KeywordModel, contents: Contents, corpus: Corpus, split: str
 ) -> tuple[NDArray, NDArray]:
-    """Return the probabilities of a split's clips, and their classes."""
-    clips, rejected = read_split(contents, split, corpus, model.labels)
+    """Return the probabilities of a split's clips of the model's classes, and these classes.
+
+    What cannot be decoded is told, and leaves the split.
+    """
+    known = [clip for clip in contents.splits[split] if clip.label in model.labels]
+    clips, rejected = read_split(replace(contents, splits={split: known}), split, corpus, model.labels)
     say_rejected(rejected)
-    device = device_of(config)
-    loader = ResidentLoader(clips.to(device), config["batch_size"])
-    return probabilities(model, loader).double().numpy(), clips.label.cpu().numpy()
+    lost = {path for path, _ in rejected}
+    contents.splits[split] = [clip for clip in contents.splits[split] if clip.path not in lost]
+    score = named(model.task).score(config, model, clips, device_of(config))
+    return score.probabilities, score.truth
 
 
 def _heard(
@@ -131,6 +145,7 @@ def _heard(
     contents: Contents,
     split: str,
     speech: list[Clip],
+    rejected: list[tuple[str, str]],
     noise: torch.Tensor | None = None,
     snr: float = 0.0,
 ) -> Tracked:
@@ -138,7 +153,7 @@ def _heard(
     words = spotted_words(model.labels)
     pieces = list(in_a_row([*contents.splits[split], *speech], words))
     pieces = pieces if noise is None else list(first_hours(pieces, NOISY_HOURS))
-    return hear(model, how, pieces, f"the {split} track", noise, snr)
+    return hear(model, how, pieces, f"the {split} track", rejected, noise, snr)
 
 
 def _rows(told: dict[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -18,14 +18,14 @@ from speechsrt.audio.files import UnreadableAudioError, probe
 from speechsrt.commands.screen import console, say_rejected
 from speechsrt.commands.task import check_typed, named
 from speechsrt.commands.trainer import device_of
-from speechsrt.decoding.spotting import Operating
+from speechsrt.decoding.spotting import HOW, Operating
 from speechsrt.errors import UserError
 from speechsrt.export import package
 from speechsrt.models.keyword import KeywordModel
 from speechsrt.models.stream import Stream, spotted
 
 MICROPHONE = "mic"
-KEYS = ("threshold", "step_seconds", "smooth_seconds", "refractory_seconds")
+KEYS = ("threshold", *HOW)
 
 
 def check(config: dict[str, Any]) -> None:
@@ -34,7 +34,7 @@ def check(config: dict[str, Any]) -> None:
 
 
 def run(config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Spot; print one JSON object a detection to stdout and return them.
+    """Spot; print one JSON object a detection to stdout and return those of files.
 
     Of a folder, files that cannot be read are listed with the reason and left out.
 
@@ -48,7 +48,8 @@ def run(config: dict[str, Any]) -> list[dict[str, Any]]:
         counted = _Counted(blocks)
         try:
             for detection in _told(name, model, how, counted):
-                found.append(detection)
+                if name != MICROPHONE:
+                    found.append(detection)
                 print(json.dumps(detection, ensure_ascii=False), flush=True)
         except UnreadableAudioError as error:
             if source == name:
@@ -95,7 +96,7 @@ def _parts(config: dict[str, Any]) -> tuple[KeywordModel, Operating]:
     if config["input"] != MICROPHONE and not Path(config["input"]).exists():
         raise UserError(f"input={config['input']}: there is no such file or folder")
     typed = {key: float(config[key]) for key in KEYS if config[key] is not None}
-    how = replace(model.operating or Operating(), **typed)
+    how = replace(model.how, **typed)
     Stream(model, how.step_seconds)
     return model, how
 

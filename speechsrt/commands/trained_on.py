@@ -14,8 +14,8 @@ from speechsrt.models.model import SpeechModel
 def with_data(config: dict[str, Any], task: Task, model: SpeechModel) -> dict[str, Any]:
     """Return the configuration with the corpus to score on, heard as the model hears.
 
-    That is the corpus of ``data=``, else the model's own with its negatives, with every ``data.KEY=`` that is
-    typed.
+    That is the corpus of ``data=``, else the model's own with its negatives, with every ``data.KEY=`` and
+    ``negatives.KEY=`` that is typed.
     """
     heard = task.heard(model)
     typed = {key.partition(".")[2] for key in config["typed"] if key.startswith("data.")}
@@ -25,9 +25,17 @@ def with_data(config: dict[str, Any], task: Task, model: SpeechModel) -> dict[st
         raise UserError(
             f"data.sample_rate={data['sample_rate']}: the model hears {model.sample_rate} Hz; leave it out"
         )
-    own = any(key == "data" or key.partition(".")[0] == "negatives" for key in config["typed"])
-    negatives = None if own else _stored(Path(config["checkpoint"]), "negatives")
-    return config | {"data": data} | ({} if negatives is None else {"negatives": negatives})
+    return config | {"data": data, "negatives": _negatives(config)}
+
+
+def _negatives(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the negatives of training, with every key that is typed; none of them beside another corpus."""
+    typed = {key.partition(".")[2] for key in config["typed"] if key.startswith("negatives.")}
+    stored = None
+    if not {"data", "negatives"} & set(config["typed"]):
+        stored = _stored(Path(config["checkpoint"]), "negatives")
+    chosen = config["negatives"] if stored is None else stored
+    return chosen | {key: config["negatives"][key] for key in typed}
 
 
 def _trained_on(checkpoint: Path) -> dict[str, Any]:

@@ -67,7 +67,12 @@ class Negatives:
                 f"negatives.unknown=[{OTHER_WORDS}]: with all words of data={corpus.name} there are no "
                 "others; choose some by data.words="
             )
-        return WithNegatives(corpus, self, build(dict(data) | {"words": None}, "data"))
+        recorded = {"synthesise": False} if "synthesise" in data else {}
+        if recorded and data.get("root") is None:
+            raise UserError(
+                f"negatives.unknown=[{OTHER_WORDS}]: without data.root= there are none; name folders"
+            )
+        return WithNegatives(corpus, self, build(dict(data) | {"words": None} | recorded, "data"))
 
 
 class WithNegatives:
@@ -185,7 +190,10 @@ def speaker_of(path: Path, folder: Path) -> str:
 
 
 def readable(
-    folder: Path, rejected: list[tuple[str, str]], progress: Progress | None = None
+    folder: Path,
+    rejected: list[tuple[str, str]],
+    progress: Progress | None = None,
+    key: str = "negatives",
 ) -> list[tuple[str, float]]:
     """The sound files below a folder with their seconds, sorted. Raises UserError where there are none."""
     paths = sorted(str(path) for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
@@ -196,7 +204,7 @@ def readable(
         else:
             found.append((path, probed.duration))
     if not found:
-        raise UserError(f"negatives: {folder} holds no sound that can be read")
+        raise UserError(f"{key}: {folder} holds no sound that can be read")
     return found
 
 

@@ -16,6 +16,8 @@ from speechsrt.errors import UserError
 
 UNKNOWN, SILENCE = "unknown", "silence"
 """Classes that are heard and never told: speech without the words, sound without speech."""
+HOW = ("step_seconds", "smooth_seconds", "refractory_seconds")
+"""Settings of `Operating` that are a person's to choose."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,15 @@ class Operating:
         for key in ("step_seconds", "smooth_seconds", "refractory_seconds", "temperature"):
             if not 0 < getattr(self, key) < math.inf:
                 raise UserError(f"{key}={getattr(self, key):g}: choose above 0")
+
+    @classmethod
+    def usual(cls, clip_seconds: float) -> "Operating":
+        """Return how a model of such clips is used where nothing was chosen.
+
+        A word of half a second lies whole in the windows of a three-second clip for 2.5 s: it rests as long
+        as a clip, and a second at least, so that it is told once.
+        """
+        return cls(refractory_seconds=max(1.0, clip_seconds))
 
     def windows(self, seconds: float) -> int:
         """Return how many windows' ends lie in a stretch, 1 at least."""

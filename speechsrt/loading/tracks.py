@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from speechsrt.audio.files import read
+from speechsrt.audio.files import UnreadableAudioError, read
 from speechsrt.corpora.tracks import Piece
 from speechsrt.scoring.events import Said
 
@@ -19,6 +19,7 @@ class Track:
     Args:
         pieces: what it is made of.
         sample_rate: samples a second.
+        rejected: takes the path of a piece that cannot be decoded, and why; it is left out, pause and all.
         noise: ``(samples,)`` to be laid under all of it, over and over; none is white noise 70 dB below full
             scale.
         snr: power of each piece over that of the noise under it and under the pause before it, in dB; not
@@ -30,11 +31,12 @@ class Track:
         self,
         pieces: Iterable[Piece],
         sample_rate: int,
+        rejected: list[tuple[str, str]],
         noise: Tensor | None = None,
         snr: float = 20.0,
         seed: int = 0,
     ) -> None:
-        self.pieces, self.sample_rate, self.snr = pieces, sample_rate, snr
+        self.pieces, self.sample_rate, self.rejected, self.snr = pieces, sample_rate, rejected, snr
         self.noise = noise if noise is not None and len(noise) else None
         self.said: list[Said] = []
         self._came = 0
@@ -46,10 +48,14 @@ class Track:
         return self._came / self.sample_rate / 3600
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Yield pieces with their pauses ``(samples,)``. Raises UnreadableAudioError naming a file."""
+        """Yield pieces with their pauses ``(samples,)``."""
         for piece in self.pieces:
             clip = piece.clip
-            speech = torch.from_numpy(read(clip.path, self.sample_rate, clip.offset, clip.duration))
+            try:
+                speech = torch.from_numpy(read(clip.path, self.sample_rate, clip.offset, clip.duration))
+            except UnreadableAudioError as error:
+                self.rejected.append((error.path, error.reason))
+                continue
             pause = round(piece.pause * self.sample_rate)
             sound = torch.cat([torch.zeros(pause), speech])
             sound += self._under(len(sound), float(speech.square().mean()))

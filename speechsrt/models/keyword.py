@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
-import torchaudio.functional as AF
 from torch import Tensor
 
+from speechsrt.audio.files import resample
 from speechsrt.decoding.spotting import Detection, Operating
 from speechsrt.models.model import SpeechModel
 from speechsrt.models.stream import spotted
@@ -61,6 +61,11 @@ class KeywordModel(SpeechModel):
         """Samples of a clip."""
         return round(self.clip_seconds * self.sample_rate)
 
+    @property
+    def how(self) -> Operating:
+        """How it is used on a stream: as was chosen and shipped with it, else as usual."""
+        return self.operating or Operating.usual(self.clip_seconds)
+
     def forward(self, waveform: Tensor) -> Tensor:
         """Return the logits."""
         return self.network(self.features(waveform))
@@ -84,7 +89,7 @@ class KeywordModel(SpeechModel):
         """
         self.eval()
         sound = self._mono(waveform, sample_rate).to(next(self.parameters()).device)
-        temperature = (self.operating or Operating()).temperature
+        temperature = self.how.temperature
         chances = F.softmax(self(fitted(sound, self.samples)[None])[0].float() / temperature, 0).tolist()
         best = max(range(len(chances)), key=chances.__getitem__)
         return Prediction(self.labels[best], chances[best], dict(zip(self.labels, chances, strict=True)))
@@ -97,10 +102,9 @@ class KeywordModel(SpeechModel):
         Args:
             waveform: mono ``(samples,)`` or ``(channels, samples)``, full scale at 1; resampled where needed.
             sample_rate: its samples a second.
-            operating: how; left out, what was shipped with the model, else the defaults.
+            operating: how; left out, what was shipped with the model, else the usual.
         """
-        how = operating or self.operating or Operating()
-        return list(spotted(self, how, [self._mono(waveform, sample_rate)]))
+        return list(spotted(self, operating or self.how, [self._mono(waveform, sample_rate)]))
 
     def _mono(self, waveform: np.ndarray | Tensor, sample_rate: int) -> Tensor:
         """Return a sound as ``(samples,)`` at the model's rate."""
@@ -108,7 +112,7 @@ class KeywordModel(SpeechModel):
         sound = sound.mean(0) if sound.dim() == 2 else sound
         if sample_rate == self.sample_rate:
             return sound
-        return AF.resample(sound, sample_rate, self.sample_rate)
+        return torch.from_numpy(resample(sound.cpu().numpy(), sample_rate, self.sample_rate))
 
 
 def fitted(sound: Tensor, samples: int) -> Tensor:

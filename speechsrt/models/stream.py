@@ -6,8 +6,8 @@ whole sound's features cut into windows, however it comes in, and differ from th
 waveform in the frames at a clip's two ends alone.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from speechsrt.models.keyword import KeywordModel
 
 WINDOWS_AT_A_TIME = 64
+SECONDS_AT_A_TIME = 10.0
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,22 @@ class Stream:
         self._began, self._windows = False, 0
 
     @property
+    def step_seconds(self) -> float:
+        """Distance of windows, whole frames."""
+        return self.step * self.features.hop / self.model.sample_rate
+
+    @property
     def latency(self) -> float:
         """Seconds from a sound to the score of the first window that holds all of it, at most."""
-        return (self.step * self.features.hop + self.features.edge) / self.model.sample_rate
+        return self.step_seconds + self.features.edge / self.model.sample_rate
 
-    @torch.inference_mode()
     def push(self, sound: Tensor) -> Heard:
         """Hear more ``(samples,)``, at the model's rate; return the windows that are now complete."""
+        parts = sound.split(max(1, round(SECONDS_AT_A_TIME * self.model.sample_rate)))
+        return joined([self._push(part) for part in parts])
+
+    @torch.inference_mode()
+    def _push(self, sound: Tensor) -> Heard:
         edge = self.features.edge
         self._sound = torch.cat([self._sound, sound.float().cpu()])
         self._last = torch.cat([self._last, sound.float().cpu()])[-edge - 1 :]
@@ -107,8 +117,7 @@ class Stream:
         self._frames = self._frames[len(windows) * self.step :]
         starts = torch.arange(self._windows, self._windows + len(windows), dtype=torch.double)
         self._windows += len(windows)
-        seconds = self.step * self.features.hop / self.model.sample_rate
-        return Heard(heard, starts * seconds + self.model.clip_seconds)
+        return Heard(heard, starts * self.step_seconds + self.model.clip_seconds)
 
     def _chances(self, windows: Tensor) -> Tensor:
         device = next(self.model.parameters()).device
@@ -119,6 +128,11 @@ class Stream:
         return Heard(torch.zeros(0, len(self.model.labels)), torch.zeros(0, dtype=torch.double))
 
 
+def joined(parts: Sequence[Heard]) -> Heard:
+    """Return what was heard piece by piece as one, of one piece at least."""
+    return Heard(torch.cat([part.probabilities for part in parts]), torch.cat([part.ends for part in parts]))
+
+
 def spotted(model: "KeywordModel", operating: Operating, blocks: Iterable[Tensor]) -> Iterator[Detection]:
     """Yield what a model detects in a sound that comes in blocks ``(samples,)`` at its rate.
 
@@ -126,6 +140,7 @@ def spotted(model: "KeywordModel", operating: Operating, blocks: Iterable[Tensor
     many windows as any other; silence fills a sound shorter than a clip.
     """
     stream = Stream(model, operating.step_seconds, operating.temperature)
+    operating = replace(operating, step_seconds=stream.step_seconds)
     spotter = Spotter(model.labels, operating, model.clip_seconds)
     came = 0
     for block in blocks:

@@ -93,14 +93,25 @@ def det_picture(
         return png(figure)
 
 
+def chosen(told: Mapping[str, Any]) -> str:
+    """Say what the threshold does on the validation split."""
+    wanted, hours = told["false_alarms_wanted"], told["validation"]["hours"]
+    where = f"on {hours:.2f} h of the validation split"
+    if told["validation"]["alarms_an_hour"] <= wanted:
+        return f"The threshold is the lowest that gives no more than {wanted:g} false alarms an hour {where}."
+    return (
+        f"No threshold gives {wanted:g} false alarms an hour {where}: even the highest gives "
+        f"{told['validation']['alarms_an_hour']:.2f}."
+    )
+
+
 def sections(told: Mapping[str, Any], rows: Sequence[Row], det: bytes, trust: bytes) -> list[Section]:
     """Return the sections of the page: threshold, table of conditions, DET, reliability."""
     use = told["operating"]
     text = (
         f"A word is detected where the mean of its probability over {use['smooth_seconds']:g} s reaches "
-        f"{use['threshold']:.4f}, and not again for {use['refractory_seconds']:g} s. The threshold is the "
-        f"lowest that gives no more than {told['false_alarms_wanted']:g} false alarms an hour on "
-        f"{told['validation']['hours']:.2f} h of the validation split; below it is used on the test split."
+        f"{use['threshold']:.4f}, and not again for {use['refractory_seconds']:g} s. {chosen(told)} Below it "
+        "is used on the test split."
     )
     trusted = (
         f"Logits are divided by {use['temperature']:.3f}, chosen on the validation split. The expected "

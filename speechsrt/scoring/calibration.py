@@ -54,13 +54,17 @@ def tempered(probabilities: NDArray[np.floating], temperature: float) -> NDArray
 def best_temperature(probabilities: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
     """Return the temperature under which the classes ``(N,)`` are likeliest, from `COLDEST` to `HOTTEST`.
 
-    The mean negative log likelihood is convex in 1 / temperature: its slope, by how much the logit of the
-    right class falls short of the one expected, is bisected. 1.0 of no clips.
+    N clips that are all right do not show that none can be wrong: of every clip, 1 / (N + 2) counts for the
+    other classes (J. Platt, Probabilistic outputs for support vector machines, 1999, section 2.2). The mean
+    negative log likelihood is convex in 1 / temperature: its slope, by how much the logit of the right class
+    falls short of the one expected, is bisected. 1.0 of no clips.
     """
-    if not len(truth):
+    if not len(truth) or probabilities.shape[1] < 2:
         return 1.0
     logits = _logits(probabilities)
-    own = logits[np.arange(len(truth)), truth]
+    right = logits[np.arange(len(truth)), truth]
+    doubt = 1 / (len(truth) + 2)
+    own = (1 - doubt) * right + doubt * (logits.sum(axis=1) - right) / (logits.shape[1] - 1)
     low, high = 1 / HOTTEST, 1 / COLDEST
     for _ in range(50):
         middle = (low + high) / 2

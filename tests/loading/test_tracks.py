@@ -37,7 +37,7 @@ def pieces(clips: list[Clip], seed: int = 0) -> list[Piece]:
 
 
 def test_all_is_there_once_where_it_is_said_to_be(clips: list[Clip]):
-    track = Track(pieces(clips), RATE)
+    track = Track(pieces(clips), RATE, [])
     sound = heard(track)
     assert track.hours == pytest.approx(len(sound) / RATE / 3600)
     assert sorted(said.word for said in track.said) == ["go", "stop"]
@@ -50,7 +50,7 @@ def test_all_is_there_once_where_it_is_said_to_be(clips: list[Clip]):
 
 
 def test_without_noise_there_is_a_floor(clips: list[Clip]):
-    sound = heard(Track(pieces(clips), RATE))
+    sound = heard(Track(pieces(clips), RATE, []))
     quiet = sound[sound.abs() < 0.05]
     assert len(quiet) > RATE
     assert float(quiet.square().mean().sqrt()) == pytest.approx(FLOOR, rel=0.1)
@@ -59,7 +59,7 @@ def test_without_noise_there_is_a_floor(clips: list[Clip]):
 @pytest.mark.parametrize("snr", [20.0, 0.0])
 def test_noise_lies_under_the_pause_at_the_ratio_asked_for(clips: list[Clip], snr: float):
     noise = 0.01 * torch.randn(70_000, generator=torch.Generator().manual_seed(0))
-    track = Track(pieces(clips), RATE, noise, snr)
+    track = Track(pieces(clips), RATE, [], noise, snr)
     sound = heard(track)
     for said in track.said:
         level = {"go": 0.3, "stop": 0.1}[said.word]

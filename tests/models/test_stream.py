@@ -118,6 +118,18 @@ def test_a_frame_is_computed_once(monkeypatch: pytest.MonkeyPatch):
     assert sum(made) == net.features.count(32000)
 
 
+def test_a_long_sound_at_once_is_heard_as_in_pieces(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("speechsrt.models.stream.SECONDS_AT_A_TIME", 0.25)
+    x = sound(32000)
+    at_once, in_pieces = (streamed(Stream(model(), 0.05), parts) for parts in ([x], list(x.split(1000))))
+    torch.testing.assert_close(at_once.probabilities, in_pieces.probabilities, rtol=0, atol=1e-6)
+
+
+def test_a_long_clip_rests_as_long_as_it_is():
+    assert model(clip_seconds=3.0).how.refractory_seconds == 3.0
+    assert model(clip_seconds=0.3).how.refractory_seconds == 1.0
+
+
 def test_mistakes():
     with pytest.raises(UserError, match=r"step_seconds=0\.001: a frame comes every 0\.01 s; write no less"):
         Stream(model(), 0.001)

@@ -60,8 +60,15 @@ def test_the_temperature_is_the_likeliest_and_keeps_the_words():
     assert reliability(mended, truth).error < reliability(chances, truth).error / 2
 
 
-def test_all_right_is_as_cold_as_can_be():
-    assert best_temperature(np.array([[0.6, 0.4]]), np.array([0])) == pytest.approx(0.05, rel=1e-3)
+@pytest.mark.parametrize("clips", [1, 20, 1000])
+def test_clips_that_are_all_right_leave_a_doubt(clips: int):
+    chances, truth = np.tile([[0.6, 0.4]], (clips, 1)), np.zeros(clips, int)
+    mended = tempered(chances, best_temperature(chances, truth))
+    assert mended[0, 0] == pytest.approx((clips + 1) / (clips + 2), abs=1e-3)
+
+
+def test_one_class_alone_has_no_temperature():
+    assert best_temperature(np.ones((3, 1)), np.zeros(3, int)) == 1.0
 
 
 def test_temperature_one_changes_nothing():
