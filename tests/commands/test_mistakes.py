@@ -15,7 +15,7 @@ MISTAKES = {
     "modle=matchboxnet_3x1x64": r"modle: no such key; did you mean model\?",
     "trainr.max_epochs=3": r"no such key; for trainr, did you mean trainer\?",
     "model=matchboxnet_3x1x63": r"no such option; did you mean matchboxnet_3x1x64\?",
-    "model=null": r"model=null: no such option; choose from deepspeech",
+    "model=null": r"model=null: no such option; choose from bcresnet_1",
     "experiment=foo": r"experiment=foo: no such option; choose from mini_learned",
     "pointwise.density=0.3": r"density: no key of the pointwise chosen; it goes with pointwise=ternary",
     "seed=abc": r"seed=abc: expected a whole number",

@@ -127,3 +127,16 @@ def test_negative_power_or_end(setting):
 def test_negative_cosine(setting):
     with pytest.raises(UserError, match=r"schedule: warmup_steps=.* and min_lr=.* must be at least 0"):
         WarmupCosine(**setting)
+
+
+@pytest.mark.parametrize("total", [40, 1000])
+def test_a_share_of_the_run_warms_up_as_so_many_steps(total: int):
+    share, steps = WarmupCosine(warmup_ratio=0.025), WarmupCosine(warmup_steps=int(0.025 * total))
+    for step in (0, 1, total // 40, total // 2, total):
+        assert share.factor(0.1, total)(step) == steps.factor(0.1, total)(step)
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.1])
+def test_a_share_outside_the_run(ratio: float):
+    with pytest.raises(UserError, match=rf"schedule.warmup_ratio={ratio}: choose a share of the run"):
+        WarmupCosine(warmup_ratio=ratio)
