@@ -18,14 +18,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
+from few_shot import corpus
 
 from speechsrt.audio.files import probe
-from speechsrt.build import build
 from speechsrt.commands.hearing import hear
-from speechsrt.corpora.manifest import SPLITS, Clip, Contents
+from speechsrt.corpora.manifest import SPLITS, Clip
 from speechsrt.corpora.tracks import Piece, in_a_row
 from speechsrt.export import package
 
@@ -103,12 +101,6 @@ def made(name: str, row: Row, runs: Path) -> tuple[Path, list[str]]:
             log, "calibrate", f"checkpoint={run}", f"run_dir={detector}", f"validation_speech={apart[1]}"
         )
     return detector, overrides
-
-
-def corpus(words: Iterable[str] | None) -> Contents:
-    """Return words of Speech Commands v1."""
-    node: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/data/speech_commands_v1.yaml"))
-    return build(node | {"words": None if words is None else list(words)}, "data").load(data())
 
 
 def sounds(files: Iterable[Path]) -> list[Clip]:

@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,11 @@ def trained(overrides: list[str], folder: Path) -> dict[str, Any]:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def corpus() -> Contents:
-    """Return the three words' clips in their splits."""
+def corpus(words: Sequence[str] | None) -> Contents:
+    """Return words of Speech Commands v1 in their splits; all for None."""
     node: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/data/speech_commands_v1.yaml"))
     place = Path(os.environ["SPEECHSRT_DATA"])
-    return build(node | {"words": THREE}, "data").load(place)
+    return build(node | {"words": None if words is None else list(words)}, "data").load(place)
 
 
 def few(contents: Contents, folder: Path, clips: int, draw: int) -> Path:
@@ -75,7 +76,7 @@ def main() -> None:
     parser.add_argument("--kinds", default=",".join(KINDS), help="one alone, to run both side by side")
     parser.add_argument("--runs", type=Path, default=Path("runs/few_shot"))
     typed = parser.parse_args()
-    contents = corpus()
+    contents = corpus(THREE)
     for kind in typed.kinds.split(","):
         how = KINDS[kind]
         base = (typed.runs / f"base_{kind}").absolute()

@@ -58,6 +58,7 @@ def graph(speakers: int) -> onnx.GraphProto:
 def main() -> None:
     """Write both, each with its settings beside it."""
     letters = {mark: [number] for number, mark in enumerate("_^$ ")}
+    # letters of the IPA, some of which look like others of the alphabet
     sounds = "abcdefhijklmnopqrstuvwxyzæçðøħŋœɐɑɒɔəɚɛɜɡɪɹɾʃʊʌʒʔˈˌːθ"  # noqa: RUF001
     letters |= {sound: [len(letters) + number] for number, sound in enumerate(sounds)}
     PLACE.mkdir(exist_ok=True)

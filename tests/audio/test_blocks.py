@@ -65,6 +65,7 @@ class Microphone:
     def query_devices(self, kind: str) -> dict[str, float]:
         return {"default_samplerate": 16000.0}
 
+    # the name is sounddevice's
     def InputStream(self, callback: Callable[..., None], **_: object) -> AbstractContextManager[None]:  # noqa: N802
         for number in range(self.blocks):
             callback(np.full((800, 1), number, np.float32), 800, None, None)
