@@ -29,6 +29,7 @@ VERBS = {
     ),
     "transcribe": ("speech to text: one JSON object an utterance", "checkpoint= input= decoder="),
     "import_nemo": ("a .nemo file into our package", "input= output="),
+    "table": ("run the missing rows of a table, write all of them", "table= dry= jobs= only= output="),
     "benchmark": ("size and speed of a model here", "checkpoint= or model= pointwise= data=; run_dir="),
 }
 MISPLACED = {
@@ -48,10 +49,12 @@ MISPLACED = {
 """Keys that a verb would pass over in silence, though who types them expects something."""
 ONLY = {
     "weight_budget": ("compress",),
+    "snr": ("evaluate",),
     "ngram": ("prepare",),
     "ngram_text": ("prepare",),
     "input": ("spot", "transcribe", "import_nemo"),
-    "output": ("import_nemo",),
+    "output": ("import_nemo", "table"),
+    **dict.fromkeys(("table", "dry", "jobs", "only"), ("table",)),
     "chunk_seconds": ("transcribe",),
     "overlap_seconds": ("transcribe",),
     "threshold": ("spot",),

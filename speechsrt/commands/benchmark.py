@@ -31,14 +31,14 @@ def check(config: dict[str, Any]) -> None:
     """Raise a UserError for what is wrong with a benchmark."""
     device_of(config)
     check_free(folder_of(config))
-    _model(config)
+    model_of(config)
 
 
 def run(config: dict[str, Any]) -> dict[str, Any]:
     """Count and time a model; print the tables, write ``benchmark.json`` and return what it holds."""
     keep_freed_memory()
     check(config)
-    model, device, folder = _model(config), device_of(config), folder_of(config)
+    model, device, folder = model_of(config), device_of(config), folder_of(config)
     start(config, folder)
     layers = costs_of(model)
     sizes = [size for size in BATCH_SIZES if size * model.reference_seconds <= LARGEST_SECONDS]
@@ -72,7 +72,8 @@ def time_forward(model: SpeechModel, batch_size: int, device: torch.device) -> f
     return statistics.median(times)
 
 
-def _model(config: dict[str, Any]) -> SpeechModel:
+def model_of(config: dict[str, Any]) -> SpeechModel:
+    """Return the model of ``checkpoint=``, else a new one; no corpus is read."""
     if config["checkpoint"] is not None:
         return package.load(config["checkpoint"])
     task = chosen(config)

@@ -1,5 +1,7 @@
-"""What a run folder tells of a scored model: ``metrics.json``, and the pages that go with its task."""
+"""What a run folder tells of a scored model: ``metrics.json``, ``predictions.csv``, the pages of its task."""
 
+import csv
+import io
 import json
 import subprocess
 from pathlib import Path
@@ -19,7 +21,9 @@ from speechsrt.training.history import read_history
 def write_results(
     folder: Path, task: Task, about: dict[str, Any], model: SpeechModel, result: Any, settings: str
 ) -> dict[str, Any]:
-    """Write ``metrics.json``, ``report.html`` and what else the task has; return the metrics.
+    """Write ``metrics.json``, ``predictions.csv``, ``report.html`` and what else the task has.
+
+    Returns the metrics.
 
     Args:
         folder: the run's.
@@ -34,10 +38,20 @@ def write_results(
     write_atomically(
         folder / "metrics.json", (json.dumps(metrics, indent=2, ensure_ascii=False) + "\n").encode()
     )
+    write_atomically(folder / "predictions.csv", _csv(result.predictions()))
     history: list[dict[str, object]] = [dict(row) for row in read_history(folder / "metrics.csv")]
     rows = layer_rows(layers, model.reference_seconds)
     task.report(folder, metrics, result, history, rows, settings, spectra_sections(folder, model))
     return metrics
+
+
+def _csv(rows: list[dict[str, Any]]) -> bytes:
+    """Return rows under their names; a file name that is no valid Unicode is written as well as can be."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0] if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8", "replace")
 
 
 def print_metrics(metrics: dict[str, Any], task: Task, folder: Path) -> None:

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from speechsrt.errors import UserError
 from speechsrt.reports.files import write_atomically
 
-RUN_KEYS = ("run_dir", "resume", "typed")
+RUN_KEYS = ("run_dir", "resume", "typed", "table")
 
 
 def folder_of(config: dict[str, Any]) -> Path:

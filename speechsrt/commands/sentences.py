@@ -40,6 +40,7 @@ class Sentences(Task):
         "batch_size": "utterances are counted in seconds: write batch_seconds=",
         "balance": "sentences have no classes",
         "label_smoothing": "the CTC loss has no such target",
+        "snr": "only keywords are scored in noise",
     }
 
     def expected(self, config: dict[str, Any], corpus: Corpus, root: Path) -> dict[str, Any]:

@@ -179,6 +179,7 @@ def _finish(plan: Plan, contents: Contents, settings: str) -> dict[str, Any]:
         "seed": config["seed"],
         "train_seconds": sum(float(row["seconds"]) for row in history),
         "epochs": len(history),
+        "best_epoch": plan.checkpoints.best_epoch + 1,
     }
     data, unread, notes = plan.task.read(config, plan.corpus, contents, "test", model)
     say_rejected(unread)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from speechsrt.audio.draws import uniform, whole
 from speechsrt.audio.files import UnreadableAudioError, read
 from speechsrt.corpora.manifest import Clip
 
@@ -50,6 +51,26 @@ class ResidentClips:
     def to(self, device: torch.device) -> "ResidentClips":
         """Return the same clips on a device."""
         return replace(self, samples=self.samples.to(device), label=self.label.to(device))
+
+    def over(self, noise: Tensor, snr: float) -> "ResidentClips":
+        """Return the same clips over stretches of noise ``(M,)``, the same for the same clip each time.
+
+        Args:
+            noise: at the clips' rate; repeated where it is shorter than a clip.
+            snr: mean power of a clip, all of it, over that of the noise under it, in dB. What then exceeds
+                full scale is cut off there, as a microphone would.
+        """
+        clips, samples = self.samples.shape
+        bank = noise.repeat(-(-samples // len(noise)))
+        places = uniform(0, 0, torch.arange(clips), 0, 1)[:, 0]
+        starts = whole(places, len(bank) - samples + 1).tolist()
+        mixed = torch.empty_like(self.samples)
+        for number, start in enumerate(starts):
+            clip, under = self.samples[number].float(), bank[start : start + samples] * FULL_SCALE
+            power = clip.square().mean() * 10 ** (-snr / 10)
+            gain = (power / under.square().mean().clamp(min=1e-10)).sqrt()
+            mixed[number] = (clip + gain * under).round().clamp(-FULL_SCALE, FULL_SCALE - 1)
+        return replace(self, samples=mixed)
 
     def batch(self, index: Tensor) -> Batch:
         """Return the batch of clips ``index % N`` (B,)."""

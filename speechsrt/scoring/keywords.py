@@ -143,6 +143,21 @@ class KeywordScore:
             for i in surest
         ]
 
+    def predictions(self) -> list[dict[str, str | int | float]]:
+        """One row a clip, in the order of the split: what was said, what was heard, and how surely."""
+        heard = self.predicted
+        return [
+            {
+                "utterance": name,
+                "said": self.labels[self.truth[i]],
+                "heard": self.labels[heard[i]],
+                "probability": round(float(self.probabilities[i, heard[i]]), 6),
+                "errors": int(heard[i] != self.truth[i]),
+                "words": 1,
+            }
+            for i, name in enumerate(self.names)
+        ]
+
     def metrics(self) -> dict[str, int | float | list[float]]:
         """The part of `metrics.json` that only the predictions can tell."""
         return {

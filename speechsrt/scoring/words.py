@@ -131,6 +131,13 @@ class WordScore:
         """The interval of the character error rate at 95 %."""
         return _interval(self.character_counts)
 
+    def predictions(self) -> list[dict[str, str | int]]:
+        """One row an utterance, in the order of the split: what was said, what was heard, errors in words."""
+        errors, words = self.word_counts.tolist()
+        columns = zip(self.names, self.references, self.hypotheses, errors, words, strict=True)
+        keys = ("utterance", "said", "heard", "errors", "words")
+        return [dict(zip(keys, row, strict=True)) for row in columns]
+
     def worst(self, n: int = 50) -> list[Utterance]:
         """The `n` utterances with the highest error rates, worst first; of equals, more errors first.
 

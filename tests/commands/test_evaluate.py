@@ -1,11 +1,14 @@
 """A model scored again: on its own corpus, on another, and on what it cannot be scored on."""
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import save_file
 
@@ -20,13 +23,14 @@ def test_without_data_it_is_the_corpus_trained_on(trained: Path, tmp_path: Path,
     again = evaluate.run(config.load([f"checkpoint={trained / named}", f"run_dir={tmp_path}/run"]))
     first = json.loads((trained / "metrics.json").read_text())
     assert set(again) == set(first)
-    same = set(first) - ({"train_seconds", "epochs"} if named.endswith(".ckpt") else set())
+    same = set(first) - ({"train_seconds", "epochs", "best_epoch"} if named.endswith(".ckpt") else set())
     assert {key: again[key] for key in same} == {key: first[key] for key in same}
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "config.yaml",
         "metrics.json",
         "report.html",
         "confusion.png",
+        "predictions.csv",
     }
 
 
@@ -43,6 +47,50 @@ def test_another_corpus_is_heard_as_the_model_hears(
     evaluate.run(config.load([*typed, f"run_dir={tmp_path}/run"]))
     stored = (tmp_path / "run/config.yaml").read_text()
     assert "clip_seconds: 0.3" in stored
+
+
+def test_predictions_add_up_to_the_accuracy(trained: Path) -> None:
+    with (trained / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert len(rows) == metrics["utterances"]
+    right = [row["said"] == row["heard"] for row in rows]
+    assert [row["errors"] == "0" for row in rows] == right
+    assert sum(right) / len(rows) == metrics["accuracy"]
+    assert {row["said"] for row in rows} == {"low", "high"}
+
+
+def test_in_noise_of_the_split(trained: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "noise").mkdir()
+    for number in range(3):
+        soundfile.write(tmp_path / f"noise/{number}.wav", 0.1 * rng.standard_normal(16000), 16000)
+    noise = ["negatives=corpus", "negatives.unknown=[]", f"negatives.noise=[{tmp_path}/noise]"]
+    scores = {
+        snr: evaluate.run(
+            config.load(
+                [
+                    f"checkpoint={trained}",
+                    *noise,
+                    f"snr={snr}",
+                    f"run_dir={tmp_path}/{snr}",
+                ]
+            )
+        )
+        for snr in (0, 60)
+    }
+    assert [scores[snr]["snr"] for snr in scores] == [0, 60]
+    clean = json.loads((trained / "metrics.json").read_text())
+    assert scores[60]["utterances"] == clean["utterances"]
+    assert scores[60]["split_hash"] == clean["split_hash"]
+    heard = {snr: (tmp_path / str(snr) / "predictions.csv").read_text() for snr in scores}
+    assert heard[0] != heard[60]
+
+
+def test_noise_that_is_not_there(refused: Refused, trained: Path, tmp_path: Path) -> None:
+    line = refused("evaluate", f"checkpoint={trained}", "snr=10", f"run_dir={tmp_path}/run")
+    assert line.startswith("snr=10: data=keyword_folder has no noise in its test split; add negatives=corpus")
+    assert not (tmp_path / "run").exists()
 
 
 def test_no_checkpoint(refused: Refused) -> None:

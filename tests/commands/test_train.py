@@ -32,6 +32,7 @@ FILES = {
     "model.safetensors",
     "report.html",
     "confusion.png",
+    "predictions.csv",
 }
 METRICS = {
     "task",

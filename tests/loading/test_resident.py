@@ -7,7 +7,7 @@ import torch
 
 from speechsrt.audio.files import UnreadableAudioError
 from speechsrt.corpora.manifest import Clip
-from speechsrt.loading.resident import read_clips, read_noise
+from speechsrt.loading.resident import ResidentClips, read_clips, read_noise
 
 RATE = 8000
 WORDS = ["a", "b", "c"]
@@ -116,3 +116,25 @@ def test_noise_is_strung_together(tmp_path):
     assert (noise * 32768).round().tolist() == [*range(1, 81), *range(401, 441)]
     assert noise.dtype == torch.float32
     assert read_noise([], RATE).shape == (0,)
+
+
+@pytest.mark.parametrize("snr", [-5.0, 0.0, 20.0])
+def test_noise_lies_as_far_below_as_was_asked(snr):
+    draws = torch.Generator().manual_seed(0)
+    clips = (2000 * torch.randn(3, 800, generator=draws)).to(torch.int16)
+    whole = ResidentClips(clips, torch.zeros(3, dtype=torch.long), ["a", "b", "c"])
+    mixed = whole.over(0.01 * torch.randn(5000, generator=draws), snr)
+    noise = (mixed.samples - clips).double()
+    found = 10 * torch.log10(clips.double().square().mean(1) / noise.square().mean(1))
+    assert (found - snr).abs().max() < 0.1
+    assert not torch.equal(noise[0] / noise[0].norm(), noise[1] / noise[1].norm())
+
+
+def test_noise_is_the_same_each_time_and_cut_off_at_full_scale():
+    loud = ResidentClips(torch.full((1, 50), 32000, dtype=torch.int16), torch.zeros(1), ["a"])
+    noise = torch.linspace(-1, 1, 7)
+    mixed = loud.over(noise, 0.0).samples
+    assert torch.equal(mixed, loud.over(noise, 0.0).samples)
+    assert mixed.max() == 32767
+    assert mixed.min() >= -32768
+    assert torch.equal(loud.samples, torch.full((1, 50), 32000, dtype=torch.int16))

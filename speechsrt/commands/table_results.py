@@ -1,0 +1,118 @@
+"""What a table keeps of its runs: a small file each, which goes into the repository."""
+
+import csv
+import json
+import platform
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from speechsrt.commands.table_rows import Run, Table, runs_of
+from speechsrt.reports.files import write_atomically
+from speechsrt.training.history import read_history
+
+KEPT = (
+    *("task", "data", "split", "split_hash", "snr", "utterances", "words", "epochs", "best_epoch"),
+    *("train_seconds", "trained_weights", "total_weights", "stored_bits"),
+    *("multiplications_per_second", "additions_per_second"),
+    *("accuracy", "accuracy_interval", "macro_accuracy", "false_rejects", "wer", "wer_interval", "cer"),
+)
+"""What a result has of ``metrics.json``."""
+VALIDATION = ("val_accuracy", "val_wer", "val_cer")
+Result = dict[str, Any]
+
+
+def found(run: Run, output: Path) -> Result | None:
+    """Return the result of a run, None where there is none of its recipe."""
+    path = run.result(output)
+    if not path.is_file():
+        return None
+    result = json.loads(path.read_text(encoding="utf-8"))
+    return result if result.get("hash") == run.hash else None
+
+
+def outdated(run: Run, output: Path) -> bool:
+    """Say whether a result is there that another recipe has led to."""
+    return run.result(output).is_file() and found(run, output) is None
+
+
+def results_of(table: Table, output: Path) -> dict[str, list[Result]]:
+    """Return the results of each row that has some, in the order of the seeds."""
+    rows: dict[str, list[Result]] = {}
+    for run in runs_of(table):
+        if (result := found(run, output)) is not None:
+            rows.setdefault(run.row.name, []).append(result)
+    return {name: rows[name] for name in table.rows if name in rows}
+
+
+def keep(run: Run, folder: Path, output: Path) -> Result:
+    """Write the result of a finished run folder; return it."""
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    result: Result = {"row": run.row.name, "seed": run.seed, "hash": run.hash}
+    result |= {"command": shlex.join(["speechsrt", *_typed(run)]), "commit": metrics["commit"]}
+    result |= {"machine": machine(), "minutes": round(metrics["train_seconds"] / 60, 1)}
+    result |= {key: metrics[key] for key in KEPT if key in metrics}
+    result |= _course(folder, metrics.get("best_epoch", 0))
+    result |= _outcomes(folder / "predictions.csv")
+    path = run.result(output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+    return result
+
+
+def errors_of(result: Result) -> list[int]:
+    """Return the errors in each utterance of a result's split, in the order of the split."""
+    counts = [0] * result["utterances"]
+    for pair in result["errors"].split():
+        place, _, count = pair.partition(":")
+        counts[int(place)] = int(count or 1)
+    return counts
+
+
+def words_of(result: Result) -> list[int]:
+    """Return what there was to get wrong in each utterance: a word, or as many as were said."""
+    return [int(n) for n in result["said"].split()] if "said" in result else [1] * result["utterances"]
+
+
+def machine() -> str:
+    """Return the processor's name and the threads a run had of it, or the GPU's."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _typed(run: Run) -> Iterable[str]:
+    """Return the command without the folder that only this machine has."""
+    before = run.before
+    for word in run.command(Path("RUNS")):
+        yield (
+            word if before is None else word.replace(str(before.folder(Path("RUNS"))), f"RUNS/{before.name}")
+        )
+
+
+def _course(folder: Path, best_epoch: int) -> Result:
+    """Return the validation scores of all epochs, and the one that chose the epoch."""
+    history = read_history(folder / "metrics.csv")
+    course = {name: [round(float(row[name]), 6) for row in history if row.get(name)] for name in VALIDATION}
+    known = {name: scores for name, scores in course.items() if scores}
+    scores = next(iter(known.values()), [])
+    best = {"validation": scores[best_epoch - 1]} if scores and best_epoch else {}
+    return best | {
+        "course": {name: " ".join(f"{score:g}" for score in scores) for name, scores in known.items()}
+    }
+
+
+def _outcomes(path: Path) -> Result:
+    """Return the errors by utterance as text, ``PLACE:ERRORS`` where there are some, and what was said."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    errors = {number: int(row["errors"]) for number, row in enumerate(rows) if row["errors"] != "0"}
+    told = {"errors": " ".join(f"{n}:{count}" if count > 1 else str(n) for n, count in errors.items())}
+    if any(row["words"] != "1" for row in rows):
+        told["said"] = " ".join(row["words"] for row in rows)
+    return told

@@ -1,0 +1,120 @@
+"""A table's plots: a score against its cost, with intervals and the front that nothing is better than."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
+
+from speechsrt.reports.plots import GREY, dress, plain_text, png
+
+COLOURS = (
+    *("#111827", "#1f5fa8", "#d9600a", "#0f766e", "#7c3aed", "#be185d"),
+    *("#16a34a", "#b45309", "#60a5fa", "#6b7280", "#f59e0b", "#dc2626"),
+)
+MARKERS = "osD^vPX*<>hp"
+MOST_IN_A_COLUMN = 14
+
+
+@dataclass(frozen=True)
+class Point:
+    """A row in a plot.
+
+    Attributes:
+        label: of the row.
+        group: rows of one group share a colour, and a line where the plot joins them.
+        x, y: in the units of the axes.
+        low, high: ends of the interval of `y`; equal to it where none is known.
+        published: by others, so drawn hollow.
+    """
+
+    label: str
+    group: str
+    x: float
+    y: float
+    low: float
+    high: float
+    published: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot: what its axes are called, and whether the score is to be high.
+
+    Attributes:
+        front: draw the front, for a horizontal axis that is to be low.
+        joined: join the points of a group.
+    """
+
+    x: str
+    y: str
+    points: Sequence[Point]
+    high_is_good: bool
+    front: bool = True
+    joined: bool = False
+
+
+def panels_picture(panels: Sequence[Panel]) -> bytes:
+    """Return panels side by side, with one legend of all rows, as a PNG."""
+    styles = _styles([point for panel in panels for point in panel.points])
+    columns = math.ceil(len(styles) / MOST_IN_A_COLUMN)
+    with plain_text():
+        figure = Figure(figsize=(4.2 * len(panels) + 2.3 * columns, 4.2), dpi=120, layout="constrained")
+        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            _draw(axes, panel, styles)
+        keys = [
+            Line2D([], [], color=colour, marker=marker, linestyle="", label=label, markerfacecolor=fill)
+            for label, (colour, marker, fill) in styles.items()
+        ]
+        figure.legend(handles=keys, loc="outside right center", frameon=False, fontsize=8, ncols=columns)
+        return png(figure)
+
+
+def front(points: Sequence[Point], high_is_good: bool) -> list[Point]:
+    """Return the points that none with as low an `x` is better than, from the lowest on."""
+    best: list[Point] = []
+    sign = 1 if high_is_good else -1
+    for point in sorted(points, key=lambda point: (point.x, -sign * point.y)):
+        if not best or sign * point.y > sign * best[-1].y:
+            best.append(point)
+    return best
+
+
+def _styles(points: Sequence[Point]) -> dict[str, tuple[str, str, str]]:
+    """Return colour, marker and filling by label: a colour a group, a marker for each row within one."""
+    groups: dict[str, list[str]] = {}
+    hollow = {point.label for point in points if point.published}
+    for point in points:
+        labels = groups.setdefault(point.group, [])
+        if point.label not in labels:
+            labels.append(point.label)
+    styles = {}
+    for number, labels in enumerate(groups.values()):
+        for place, label in enumerate(labels):
+            colour = COLOURS[number % len(COLOURS)]
+            fill = "white" if label in hollow else colour
+            styles[label] = (colour, MARKERS[(place if len(labels) > 1 else number) % len(MARKERS)], fill)
+    return styles
+
+
+def _draw(axes: Axes, panel: Panel, styles: dict[str, tuple[str, str, str]]) -> None:
+    groups: dict[str, list[Point]] = {}
+    for point in panel.points:
+        groups.setdefault(point.group, []).append(point)
+        colour, marker, fill = styles[point.label]
+        axes.plot([point.x] * 2, [point.low, point.high], color=colour, linewidth=0.9, alpha=0.6)
+        axes.plot(point.x, point.y, marker, color=colour, markerfacecolor=fill, markersize=6)
+    for group in groups.values() if panel.joined else ():
+        line = sorted(group, key=lambda point: point.x)
+        xs, ys = [point.x for point in line], [point.y for point in line]
+        axes.plot(xs, ys, color=styles[line[0].label][0], linewidth=1)
+    if panel.front:
+        own = front([point for point in panel.points if not point.published], panel.high_is_good)
+        xs, ys = [point.x for point in own], [point.y for point in own]
+        axes.plot(xs, ys, color=GREY, linewidth=0.8, linestyle=":", drawstyle="steps-post", zorder=0)
+    dress(axes, panel.y)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.set_xlabel(panel.x, color=GREY)
