@@ -29,7 +29,7 @@ from speechsrt.export import package
 
 ROOT = Path(__file__).parents[1]
 TEN = ("bed", "cat", "down", "happy", "no", "off", "on", "stop", "up", "yes")
-SPOKEN = ["data=keyword_folder", "data.synthesise=true", "data.clips_per_word=2000", "augment=noisy"]
+SPOKEN = ["data=keyword_folder", "data.synthesise=true", "data.clips_per_word=2000", "augment=rooms"]
 RECORDED = ["data=speech_commands_v1", "trainer.max_epochs=10"]
 
 

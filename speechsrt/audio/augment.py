@@ -13,6 +13,7 @@ import torchaudio.functional as AF
 from torch import Tensor, nn
 
 from speechsrt.audio.draws import between, uniform, whole
+from speechsrt.audio.rooms import Rooms
 from speechsrt.errors import UserError
 
 BANK_SAMPLES = 1 << 20
@@ -38,6 +39,9 @@ class WaveformAugment(nn.Module):
         sample_rate: samples a second.
         speed: factors of which each clip draws one, such as ``[0.9, 1.0, 1.1]``; pitch goes with speed.
         shift_seconds: each clip moves by up to this time to either side; what is left is zeros.
+        reverb_probability: share of clips that are heard in a room, one of `speechsrt.audio.rooms`.
+        reverb_seconds: shortest and longest time in which the room's sound falls by 60 dB.
+        colour_db: a microphone's response: gains up to this far to either side, drawn octave by octave.
         background_probability: share of clips that get background noise, where the corpus has some.
         background_snr: lowest and highest ratio of clip to background noise, dB.
         white_noise_db: lowest and highest level of white noise, dB of full scale, or null.
@@ -54,22 +58,31 @@ class WaveformAugment(nn.Module):
         sample_rate: int = 16000,
         speed: list[float] | None = None,
         shift_seconds: float = 0.0,
+        reverb_probability: float = 0.0,
+        reverb_seconds: list[float] | None = None,
+        colour_db: float = 0.0,
         background_probability: float = 0.0,
         background_snr: list[float] | None = None,
         white_noise_db: list[float] | None = None,
     ) -> None:
         super().__init__()
-        _check_ranges(background_snr=background_snr, white_noise_db=white_noise_db)
-        if not 0 <= background_probability <= 1:
-            raise UserError(
-                f"augment.waveform.background_probability={background_probability}: choose 0 to 1"
-            )
+        _check_ranges(
+            background_snr=background_snr, white_noise_db=white_noise_db, reverb_seconds=reverb_seconds
+        )
+        for name, share in (("background", background_probability), ("reverb", reverb_probability)):
+            if not 0 <= share <= 1:
+                raise UserError(f"augment.waveform.{name}_probability={share}: choose 0 to 1")
+        if reverb_seconds and not 0.01 <= reverb_seconds[0] <= reverb_seconds[1] <= 10:
+            raise UserError(f"augment.waveform.reverb_seconds={reverb_seconds}: choose 0.01 to 10")
+        if colour_db < 0:
+            raise UserError(f"augment.waveform.colour_db={colour_db}: at least 0")
         if shift_seconds < 0:
             raise UserError(f"augment.waveform.shift_seconds={shift_seconds}: at least 0")
         if any(not 0.2 <= factor <= 5 for factor in speed or []):
             raise UserError(f"augment.waveform.speed={speed}: choose factors between 0.2 and 5")
         self.speed = speed or [1.0]
         self.shift = round(shift_seconds * sample_rate)
+        self.rooms = Rooms(sample_rate, reverb_seconds or [0.1, 0.6], reverb_probability, colour_db)
         self.background_probability = background_probability
         self.background_snr = background_snr or [0.0, 20.0]
         self.white_noise_db = white_noise_db
@@ -87,6 +100,8 @@ class WaveformAugment(nn.Module):
             waveform = self._resped(waveform, key)
         if self.shift:
             waveform = self._shifted(waveform, key)
+        if self.rooms.heard:
+            waveform = self.rooms(waveform, key.uniform(6, self.rooms.draws))
         if self.background_probability > 0 and len(self.background) > 0:
             waveform = self._with_background(waveform, key)
         if self.white_noise_db is not None:

@@ -22,13 +22,17 @@ LONGEST = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A labelled stretch of a sound file: `offset` and `duration` in seconds of the file."""
+    """A labelled stretch of a sound file: `offset` and `duration` in seconds of the file.
+
+    `near` tells that it is no word but was made to sound nearly like one.
+    """
 
     path: str
     duration: float
     label: str
     offset: float = 0.0
     speaker: str | None = None
+    near: bool = False
 
 
 @dataclass

@@ -1,8 +1,9 @@
-"""Speech that sounds nearly like a phrase and is not: what a detector of it has to be taught to pass over.
+"""Speech that is not a phrase, near it or far from it: what a detector of it has to be taught to pass over.
 
 A phrase is words of phonemes in espeak-ng's letters. Near it are the phrase with one phoneme or two in
 exchange for others of the same class (vowels, consonants), with one left out, and of several words some alone
-or the words in another order. What is exchanged for what is drawn from the phonemes of the language.
+or the words in another order. What is exchanged for what is drawn from the phonemes of the language. Far from
+it are words that no language has: those of the numbers with every phoneme in exchange for another.
 """
 
 from collections.abc import Collection, Sequence
@@ -63,6 +64,57 @@ def near(
     return found
 
 
+def made_up(
+    templates: Sequence[Sequence[str]],
+    language: Collection[str],
+    phonemes: int,
+    count: int,
+    draw: np.random.Generator,
+    known: set[str] | None = None,
+) -> list[Phrase]:
+    """Return up to `count` different phrases of words built like others; fewer where no more are found.
+
+    Args:
+        templates: words of the language, whose vowels and consonants go for others.
+        language: its phonemes.
+        phonemes: a phrase has this many at most, where a template has no more.
+        count: how many are wanted.
+        draw: source of random numbers.
+        known: phrases that are not wanted, by `sound`; what is found is added.
+    """
+    inventory = sorted({bare(phoneme) for phoneme in language} - {""})
+    usable = sorted((list(word) for word in templates if word), key=len)
+    usable = [word for word in usable if len(word) <= max(phonemes, len(usable[0]))]
+    found: list[Phrase] = []
+    known = set() if known is None else known
+    for _ in range(TRIES * count):
+        if len(found) == count:
+            break
+        words: list[list[str]] = []
+        left = int(draw.integers(1, phonemes + 1))
+        while left > 0:
+            word = list(usable[int(draw.integers(len(usable)))])
+            if words and len(word) > left:
+                break
+            left -= len(word)
+            words.append(word)
+        for word in words:
+            for place in range(len(word)):
+                _exchange(word, place, inventory, draw)
+        if sound(words) not in known:
+            known.add(sound(words))
+            found.append(words)
+    return found
+
+
+def _exchange(word: list[str], place: int, inventory: Sequence[str], draw: np.random.Generator) -> None:
+    """Put another phoneme of the same class in the place of one; its stress stays."""
+    old = word[place]
+    others = [new for new in inventory if is_vowel(new) == is_vowel(old) and new != bare(old)]
+    if others:
+        word[place] = old[: len(old) - len(bare(old))] + others[int(draw.integers(len(others)))]
+
+
 def _changed(phrase: Phrase, inventory: Sequence[str], draw: np.random.Generator) -> list[list[str]]:
     """Return one phrase near another."""
     words = [list(word) for word in phrase]
@@ -79,9 +131,5 @@ def _changed(phrase: Phrase, inventory: Sequence[str], draw: np.random.Generator
         return [word for word in words if word]
     for _ in range(1 + int(draw.random() < 0.4)):
         k, j = places[int(draw.integers(len(places)))]
-        old = words[k][j]
-        others = [new for new in inventory if is_vowel(new) == is_vowel(old) and new != bare(old)]
-        if others:
-            stress = old[: len(old) - len(bare(old))]
-            words[k][j] = stress + others[int(draw.integers(len(others)))]
+        _exchange(words[k], j, inventory, draw)
     return words

@@ -39,6 +39,7 @@ class OwnWords:
         clip_seconds: float = 1.0,
         sample_rate: int = 16000,
         piper: str | None = None,
+        other: float = 1.0,
     ):
         """Raises UserError naming the key of a setting that makes no sense."""
         self.name, self.words = name, check_words(words)
@@ -53,7 +54,7 @@ class OwnWords:
         if synthesise:
             counts = (clips_per_word, held_out_clips_per_word, near)
             self.spoken = Synthetic(
-                name, asked, language, *counts, snr, seed, clip_seconds, sample_rate, piper
+                name, asked, language, *counts, snr, seed, clip_seconds, sample_rate, piper, other
             )
         read = [word for word in asked if word in recorded] if synthesise else words
         if read != []:

@@ -30,11 +30,11 @@ from speechsrt.corpora.settings import (
     check_whole,
     check_words,
 )
-from speechsrt.corpora.takes import Plan, Take, deal_voices
+from speechsrt.corpora.takes import NEAR, Plan, Take, deal_voices
 from speechsrt.decoding.spotting import SILENCE, UNKNOWN
 from speechsrt.errors import UserError
 
-RECIPE = 2
+RECIPE = 3
 """Counts up whenever the same settings would give other samples."""
 
 MARKER = "synthesis.json"
@@ -44,7 +44,8 @@ class Synthetic:
     """Words or phrases in any language of espeak-ng, `clips_per_word` of each for training.
 
     With `near` there is a class `unknown` of so many times as many clips, of phrases that sound nearly like
-    the words (`speechsrt.corpora.near`), none of them in two splits, and a class `silence` of
+    the words (`speechsrt.corpora.near`), none of them in two splits; with `other` so many
+    times `clips_per_word` of made-up words come to it; with either there is a class `silence` of
     `clips_per_word` of noise. The voices of piper in the folder `piper` speak beside espeak-ng's, as often
     as any of them.
     """
@@ -65,6 +66,7 @@ class Synthetic:
         clip_seconds: float = 1.0,
         sample_rate: int = 16000,
         piper: str | None = None,
+        other: float = 0.0,
     ):
         """Raises UserError naming the key of a setting that makes no sense."""
         self.name = name
@@ -75,12 +77,11 @@ class Synthetic:
         held_out = check_whole(held_out_clips_per_word, "data.held_out_clips_per_word", 1)
         train = check_whole(clips_per_word, "data.clips_per_word", 1)
         self.counts = {"train": train, "validation": held_out, "test": held_out}
-        self.near = check_number(near, "data.near")
-        if self.near < 0:
-            raise UserError(f"data.near={near}: must be 0, for none, or more")
-        for label in (UNKNOWN, SILENCE) if self.near else ():
+        self.near, self.other = _check_share(near, "data.near"), _check_share(other, "data.other")
+        for label in (UNKNOWN, SILENCE) if self.near or self.other else ():
             if label in self.words:
-                raise UserError(f'data.near={near}: makes a class "{label}"; leave it out of data.words')
+                made = f"data.near={near}" if near else f"data.other={other}"
+                raise UserError(f'{made}: makes a class "{label}"; leave it out of data.words')
         self.snr = _check_snr(snr)
         self.seed = check_whole(seed, "data.seed", 0)
         self.clip_seconds = check_positive(clip_seconds, "data.clip_seconds")
@@ -89,7 +90,7 @@ class Synthetic:
 
     def labels(self, data_root: Path) -> tuple[str, ...]:
         """The words, sorted, with `unknown` and `silence` among them where there are such classes."""
-        return tuple(sorted((*self.words, UNKNOWN, SILENCE))) if self.near else self.words
+        return tuple(sorted((*self.words, UNKNOWN, SILENCE))) if self.near or self.other else self.words
 
     def load(self, data_root: Path, download: bool = False, progress: Progress | None = None) -> Contents:
         """The clips below `data_root`, spoken first where that has not been done; nothing is downloaded.
@@ -123,6 +124,7 @@ class Synthetic:
             "clip_seconds": self.clip_seconds,
             "sample_rate": self.sample_rate,
             **({"near": self.near} if self.near else {}),
+            **({"other": self.other} if self.other else {}),
             **({"piper": self.piper.identity()} if self.piper else {}),
         }
 
@@ -150,7 +152,7 @@ class Synthetic:
     def _speak_into(self, folder: Path, progress: Progress | None) -> None:
         with Speakers(self.language, self.piper, f"{NUMBERS} {' '.join(self.words)}") as speakers:
             voices = deal_voices(speakers.names, self.seed)
-            takes = Plan(self.words, self.counts, self.near, self.seed).takes(speakers, voices)
+            takes = self._plan().takes(speakers, voices)
             for done, take in enumerate(takes, 1):
                 self._write(folder / take.file, self._render(speakers, take))
                 if progress and (done % 50 == 0 or done == len(takes)):
@@ -163,6 +165,9 @@ class Synthetic:
             }
         marker = json.dumps(made, indent=1, ensure_ascii=False)
         (folder / MARKER).write_text(marker + "\n", encoding="utf-8")
+
+    def _plan(self) -> Plan:
+        return Plan(self.words, self.counts, self.near, self.other, self.clip_seconds, self.seed)
 
     def _render(self, speakers: Speakers, take: Take) -> np.ndarray:
         """One clip (T,): the word somewhere in it, over coloured noise, at some level."""
@@ -208,7 +213,13 @@ class Synthetic:
 
     def _scan(self, folder: Path) -> list[Clip]:
         return [
-            Clip(str(path), self.clip_seconds, word, speaker=path.stem.rpartition("_")[0])
+            Clip(
+                str(path),
+                self.clip_seconds,
+                word,
+                speaker=path.stem.rpartition("_")[0],
+                near=path.stem.endswith(NEAR),
+            )
             for word in self.labels(folder)
             for path in sorted((folder / word).glob("*.wav"))
         ]
@@ -234,6 +245,13 @@ def _check_language(language: object) -> str:
     if not isinstance(language, str) or not language.strip():
         raise UserError(f'data.language={language}: is not a language; write its tag in quotes, as in "en"')
     return language.strip().lower()
+
+
+def _check_share(share: object, key: str) -> float:
+    number = check_number(share, key)
+    if number < 0:
+        raise UserError(f"{key}={share}: must be 0, for none, or more")
+    return number
 
 
 def _check_snr(snr: object) -> tuple[float, float]:

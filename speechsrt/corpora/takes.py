@@ -14,11 +14,14 @@ import numpy as np
 from speechsrt.audio.speakers import Speakers
 from speechsrt.audio.synthesis import Phrase, spelled
 from speechsrt.corpora.manifest import SPLITS
-from speechsrt.corpora.near import NUMBERS, holds, near, sound
+from speechsrt.corpora.near import NUMBERS, holds, made_up, near, sound
 from speechsrt.corpora.stable import stable_integer
 from speechsrt.decoding.spotting import SILENCE, UNKNOWN
 
 _QUALITY = re.compile(r"-(x_low|low|medium|high)$")
+NEAR = "-near"
+"""How the name of a file ends in which something near a word is said."""
+PHONEMES_A_SECOND = 8
 HELD_OUT = 0.1  # the share of the voices in validation, and in test
 
 
@@ -33,14 +36,43 @@ class Take:
     index: int
     draw: np.random.Generator
     phrase: Phrase | None = None  # where it is not the word that is spoken
+    near: bool = False  # whether that sounds nearly like the word
 
     @property
     def file(self) -> Path:
         """Where it is written, below the corpus folder."""
         number = str(self.index)
         if self.phrase is not None:
-            number = f"{stable_integer(spelled(self.phrase)):016x}-{self.index}"
+            number = f"{stable_integer(spelled(self.phrase)):016x}-{self.index}{NEAR * self.near}"
         return Path(self.split, self.word, f"{self.voice.replace(' ', '-')}_{number}.wav")
+
+
+class Sounds:
+    """How words are pronounced in every accent, and what must not be taken for something else.
+
+    Attributes:
+        speakers: who knows that.
+        phonemes: those of each accent.
+        numbers: words of numbers, by accent.
+        said: the words, by accent.
+        known: all phrases so far, by `speechsrt.corpora.near.sound`; those that come are added.
+    """
+
+    def __init__(self, speakers: Speakers, words: Sequence[str]) -> None:
+        self.speakers = speakers
+        self.numbers = {accent: speakers.phonemes(NUMBERS, accent) for accent in speakers.accents}
+        self.phonemes = {
+            accent: {phoneme for word in said for phoneme in word} for accent, said in self.numbers.items()
+        }
+        self.said = {
+            accent: {word: speakers.phonemes(word, accent) for word in words} for accent in speakers.accents
+        }
+        self._words = [phrase for phrases in self.said.values() for phrase in phrases.values() if phrase]
+        self.known = {sound(phrase) for phrase in self._words} | {sound([])}
+
+    def hold_a_word(self, phrase: Phrase) -> bool:
+        """Whether one of the words, in any accent, is said within a phrase."""
+        return any(holds(phrase, word) for word in self._words)
 
 
 @dataclass(frozen=True)
@@ -50,20 +82,26 @@ class Plan:
     Args:
         words: words or phrases.
         counts: clips of each, by split.
-        near: clips of phrases near a word, in clips of the word; with any there are clips of noise too.
+        near: clips of phrases near a word, in clips of the word.
+        other: clips of made-up words, in clips of a word; with these or those there are clips of noise too.
+        clip_seconds: how long a made-up phrase may be.
         seed: of all draws.
     """
 
     words: Sequence[str]
     counts: Mapping[str, int]
     near: float
+    other: float
+    clip_seconds: float
     seed: int
 
     def takes(self, speakers: Speakers, voices: Mapping[str, Sequence[str]]) -> list[Take]:
         """Return all takes in their order; voices are the speakers' names by split."""
         found = [take for split in SPLITS for take in self._words(split, voices[split], speakers.accents)]
-        if self.near:
-            found += self._near(speakers, voices)
+        if self.near or self.other:
+            sounds = Sounds(speakers, self.words)
+            found += self._near(sounds, voices) if self.near else ()
+            found += self._other(sounds, voices) if self.other else ()
             found += self._noise()
         return found
 
@@ -76,39 +114,61 @@ class Plan:
                 accent = accents[int(draw.integers(len(accents)))]
                 yield Take(split, word, shuffled[index % len(voices)], accent, index, draw)
 
-    def _near(self, speakers: Speakers, voices: Mapping[str, Sequence[str]]) -> Iterator[Take]:
+    def _near(self, sounds: "Sounds", voices: Mapping[str, Sequence[str]]) -> Iterator[Take]:
         """What is near the words in all accents; no phrase is in two splits, as no voice is."""
-        sounds = {
-            accent: {phoneme for word in speakers.phonemes(NUMBERS, accent) for phoneme in word}
-            for accent in speakers.accents
-        }
-        said = {
-            accent: {word: speakers.phonemes(word, accent) for word in self.words}
-            for accent in speakers.accents
-        }
-        words = [phrase for phrases in said.values() for phrase in phrases.values() if phrase]
-        known = {sound(phrase) for phrase in words}
         for word in self.words:
             wanted = {split: round(self.near * count) for split, count in self.counts.items()}
             draw = np.random.default_rng(stable_integer(self.seed, "near", word))
-            share = -(-sum(wanted.values()) // len(speakers.accents))
+            said = {accent: phrases[word] for accent, phrases in sounds.said.items() if phrases[word]}
+            share = -(-sum(wanted.values()) // len(sounds.said))
             found = [
                 (accent, phrase)
-                for accent in speakers.accents
-                if said[accent][word]
-                for phrase in near(said[accent][word], sounds[accent], share, draw, known)
-                if not any(holds(phrase, other) for other in words)
+                for accent, own in said.items()
+                for phrase in near(own, sounds.phonemes[accent], share, draw, sounds.known)
+                if not sounds.hold_a_word(phrase)
             ]
             mixed = [found[k] for k in draw.permutation(len(found))]
             for split, phrases in _shared(mixed, wanted).items():
                 for index in range(wanted[split] if phrases else 0):
                     accent, phrase = phrases[index % len(phrases)]
-                    own = said[accent][word]
-                    fit = [name for name in voices[split] if speakers.tell_apart(name, phrase, own, accent)]
-                    if fit:
-                        voice = fit[stable_integer(self.seed, split, word, index) % len(fit)]
-                        chance = np.random.default_rng(stable_integer(self.seed, "near", split, word, index))
-                        yield Take(split, UNKNOWN, voice, accent, index, chance, phrase)
+                    place = ("near", split, word, index)
+                    yield from self._spoken(sounds, voices[split], accent, phrase, said[accent], place)
+
+    def _other(self, sounds: "Sounds", voices: Mapping[str, Sequence[str]]) -> Iterator[Take]:
+        """Words that no language has, in all accents; none is in two splits."""
+        wanted = {split: round(self.other * count) for split, count in self.counts.items()}
+        draw = np.random.default_rng(stable_integer(self.seed, "other"))
+        share = -(-sum(wanted.values()) // len(sounds.said))
+        longest = round(PHONEMES_A_SECOND * self.clip_seconds)
+        found = [
+            (accent, phrase)
+            for accent, words in sounds.numbers.items()
+            for phrase in made_up(words, sounds.phonemes[accent], longest, share, draw, sounds.known)
+            if not sounds.hold_a_word(phrase)
+        ]
+        mixed = [found[k] for k in draw.permutation(len(found))]
+        for split, phrases in _shared(mixed, wanted).items():
+            for index in range(wanted[split] if phrases else 0):
+                accent, phrase = phrases[index % len(phrases)]
+                place = ("other", split, index)
+                yield from self._spoken(sounds, voices[split], accent, phrase, phrase[:0], place)
+
+    def _spoken(
+        self,
+        sounds: "Sounds",
+        voices: Sequence[str],
+        accent: str,
+        phrase: Phrase,
+        own: Phrase,
+        place: tuple[str | int, ...],
+    ) -> Iterator[Take]:
+        """A phrase in a voice that can say it so that it is not the word's own; nothing where none can."""
+        fit = [name for name in voices if sounds.speakers.tell_apart(name, phrase, own, accent)]
+        if fit:
+            kind, split, *rest = place
+            voice = fit[stable_integer(self.seed, *place[1:]) % len(fit)]
+            chance = np.random.default_rng(stable_integer(self.seed, *place))
+            yield Take(str(split), UNKNOWN, voice, accent, int(rest[-1]), chance, phrase, kind == "near")
 
     def _noise(self) -> Iterator[Take]:
         """Clips in which nobody speaks."""

@@ -105,6 +105,16 @@ def chosen(told: Mapping[str, Any]) -> str:
     )
 
 
+def near_told(told: Mapping[str, Any]) -> str:
+    """Say how many of the clips made to sound nearly like a word are taken for one."""
+    near = told["near"]["test"]
+    low, high = (f"{100 * end:.1f}" for end in near["interval"])
+    return (
+        f"Of {near['clips']} clips made to sound nearly like a word {near['taken']} are taken for one "
+        f"({low} to {high} %); they are not counted among the false alarms an hour."
+    )
+
+
 def sections(told: Mapping[str, Any], rows: Sequence[Row], det: bytes, trust: bytes) -> list[Section]:
     """Return the sections of the page: threshold, table of conditions, DET, reliability."""
     use = told["operating"]
@@ -113,6 +123,7 @@ def sections(told: Mapping[str, Any], rows: Sequence[Row], det: bytes, trust: by
         f"{use['threshold']:.4f}, and not again for {use['refractory_seconds']:g} s. {chosen(told)} Below it "
         "is used on the test split."
     )
+    text += f" {near_told(told)}" if "test" in told["near"] else ""
     trusted = (
         f"Logits are divided by {use['temperature']:.3f}, chosen on the validation split. The expected "
         f"calibration error of the test split's clips was {100 * told['calibration_error_before']:.2f} % "

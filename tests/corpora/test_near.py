@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsrt.audio.synthesis import Espeak, bare, spelled
-from speechsrt.corpora.near import NUMBERS, is_vowel, near
+from speechsrt.corpora.near import NUMBERS, is_vowel, made_up, near, sound
 
 HEY = [["h", "'eI"], ["k", "@", "m", "p", "j", "'u:", "t", "3"]]
 LANGUAGE = ["'eI", "@", "'u:", "3", "i:", "k", "m", "p", "t", "s", "f", "l"]
@@ -63,3 +63,22 @@ def test_numbers_tell_a_language_apart_and_near_phrases_can_be_spoken(language: 
         assert 0.5 < len(again) / len(whole) < 2
         for other in near(phrase, phonemes, 3, np.random.default_rng(0)):
             assert len(espeak.say(spelled(other), language)) > 500
+
+
+TEMPLATES = [["s", "'I", "k", "s"], ["t", "'u:"], ["s", "'E", "v", "@", "n"], []]
+
+
+@given(st.integers(0, 1000), st.integers(1, 12))
+def test_made_up_words_are_built_like_words_and_no_longer_than_was_asked(seed: int, phonemes: int):
+    known = {sound([["t", "'u:"]])}
+    found = made_up(TEMPLATES, LANGUAGE, phonemes, 8, np.random.default_rng(seed), known)
+    assert len({sound(phrase) for phrase in found}) == len(found) > 0
+    shapes = {"".join("v" if is_vowel(p) else "c" for p in word) for word in TEMPLATES if word}
+    for phrase in found:
+        assert {"".join("v" if is_vowel(p) else "c" for p in word) for word in phrase} <= shapes
+        assert sum(map(len, phrase)) <= max(2, phonemes)
+        assert sound(phrase) in known
+
+
+def test_made_up_words_that_are_not_there_are_not_found():
+    assert made_up([["k"]], ["k"], 1, 2, np.random.default_rng(0), {"[[k]]"}) == []

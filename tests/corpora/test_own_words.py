@@ -11,7 +11,7 @@ from speechsrt.corpora.manifest import SPLITS, Contents
 from speechsrt.corpora.own_words import OwnWords
 from speechsrt.errors import UserError
 
-FEW: dict[str, Any] = {"clips_per_word": 6, "held_out_clips_per_word": 2}
+FEW: dict[str, Any] = {"clips_per_word": 6, "held_out_clips_per_word": 2, "other": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,17 @@ def test_words_alone_with_what_is_near_them(data_root: Path):
     assert {probe(clip.path).duration for clip in contents.splits["test"]} == {1.5}
     voices = [{c.speaker for c in contents.splits[split] if c.label != "silence"} for split in SPLITS]
     assert len(set().union(*voices)) == sum(map(len, voices)), "no voice is in two splits"
+
+
+def test_made_up_words_come_to_what_is_near(data_root: Path):
+    contents = loaded(data_root, words=["computer", "banana"], synthesise=True, near=1.0, other=2.0)
+    assert (count(contents, "unknown"), count(contents, "silence")) == (2 * 6 + 2 * 6, 6)
+    marked = [clip for clip in contents.splits["train"] if clip.near]
+    assert len(marked) == 2 * 6
+    assert {clip.label for clip in marked} == {"unknown"}
+    alone = loaded(data_root, words=["computer"], synthesise=True, near=0.0, other=1.0)
+    assert (count(alone, "unknown"), count(alone, "silence")) == (6, 6)
+    assert not any(clip.near for clips in alone.splits.values() for clip in clips)
 
 
 def test_no_near_phrase_is_in_two_splits(data_root: Path):
@@ -97,5 +108,7 @@ def test_mistakes(tmp_path: Path):
         OwnWords("keyword_folder").load(tmp_path)
     with pytest.raises(UserError, match=r"data\.near=-1\.0: must be 0, for none, or more"):
         OwnWords("keyword_folder", words=["on"], synthesise=True, near=-1.0)
+    with pytest.raises(UserError, match=r"data\.other=-1\.0: must be 0, for none, or more"):
+        OwnWords("keyword_folder", words=["on"], synthesise=True, other=-1.0)
     with pytest.raises(UserError, match=r'data\.near=1\.0: makes a class "unknown"'):
         OwnWords("keyword_folder", words=["on", "unknown"], synthesise=True)

@@ -17,7 +17,7 @@ def planned() -> tuple[list[Take], set[str], tuple[str, ...]]:
     with Speakers("en", None, NUMBERS) as speakers:
         voices = deal_voices(speakers.names, 0)
         counts = {"train": 60, "validation": 12, "test": 12}
-        takes = Plan(WORDS, counts, 1.0, 0).takes(speakers, voices)
+        takes = Plan(WORDS, counts, 1.0, 1.0, 1.0, 0).takes(speakers, voices)
         words = {
             sound(speakers.phonemes(word, accent)) for word in (*WORDS, "stop") for accent in speakers.accents
         }
@@ -35,7 +35,10 @@ def test_no_near_phrase_is_in_two_splits_of_any_word(planned: tuple[list[Take], 
 
 def test_no_word_is_among_what_is_near_another(planned: tuple[list[Take], set[str], tuple]) -> None:
     takes, words, _ = planned
-    near = {sound(take.phrase) for take in takes if take.phrase is not None}
+    near = {sound(take.phrase) for take in takes if take.near and take.phrase is not None}
+    far = {sound(take.phrase) for take in takes if not take.near and take.phrase is not None}
+    assert len(far) == 60 + 12 + 12
+    assert not far & (words | near)
     with_stop = {phrase for phrase in words if phrase not in near}
     assert len(words - with_stop) <= 1, '"stop" alone is near "up stop" and no word; nothing else is'
 
