@@ -5,7 +5,7 @@ it was. A small file a run and the table as JSON, Markdown, CSV and a page are k
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -80,18 +80,21 @@ def _execute(missing: list[Run], runs: Path, kept: Path, config: dict[str, Any])
     shared = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))} if jobs > 1 else {}
     started = Runner(runs, passed, shared | dict(os.environ))
 
-    def one(run: Run) -> bool:
-        if not started.made(run, wait=False):
-            return False
-        keep(run, run.folder(runs), kept)
-        console.print(f"{run.name}: done")
-        return True
-
-    pool = ThreadPoolExecutor(jobs)
+    order = sorted(missing, key=lambda run: len(_before(run)))
+    # Hydra composes one configuration at a time, so the folders' hashes are found out before workers ask.
+    places = {run.name: run.folder(runs) for run in order}
+    pool, failed = ThreadPoolExecutor(jobs), 0
     try:
-        return sum(not done for done in pool.map(one, sorted(missing, key=lambda run: len(_before(run)))))
+        begun = {pool.submit(started.made, run, wait=False): run for run in order}
+        for done in as_completed(begun):
+            run = begun[done]
+            if done.result():
+                keep(run, places[run.name], kept)
+                console.print(f"{run.name}: done")
+            failed += not done.result()
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more begins
+    return failed
 
 
 def _before(run: Run) -> list[Run]:

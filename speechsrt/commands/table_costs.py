@@ -11,6 +11,7 @@ from rich.table import Table as Screen
 from speechsrt import config
 from speechsrt.commands.benchmark import model_of
 from speechsrt.commands.scoring import costs_of, counts
+from speechsrt.commands.table_results import network_of
 from speechsrt.commands.table_rows import Run, Table, named
 from speechsrt.config.files import options
 from speechsrt.reports.tables import short
@@ -25,13 +26,13 @@ class Rate:
 
     Attributes:
         where: table and run.
-        task: of the model.
+        network: its class.
         operations: of the network for a second of audio.
         seconds: of training, of one job of however many there were, for an hour of sound.
     """
 
     where: str
-    task: str
+    network: str
     operations: float
     seconds: float
 
@@ -39,8 +40,8 @@ class Rate:
 def estimates(table: Table, missing: list[Run], output: Path, jobs: int) -> Screen:
     """Return what is missing with its size and the minutes that it is likely to take.
 
-    A run's time is that of the measured run of the same task whose network has the next number of operations,
-    in proportion to operations and hours of sound.
+    A run's time is that of the measured run of the same kind of network whose operations are nearest, in
+    proportion to operations and hours of sound.
     """
     rates = list(_rates(output))
     rows, total = [], 0.0
@@ -59,7 +60,7 @@ def estimates(table: Table, missing: list[Run], output: Path, jobs: int) -> Scre
             continue
         size = _size(run)
         rate = min(
-            (r for r in rates if r.task == size["task"]),
+            (r for r in rates if r.network == size["network"]),
             key=lambda r: abs(math.log(r.operations / size["operations"])),
             default=None,
         )
@@ -89,7 +90,7 @@ def _size(run: Run) -> dict[str, Any]:
     model = model_of(settings)
     told = counts(model, costs_of(model))
     told["operations"] = told["multiplications_per_second"] + told["additions_per_second"]
-    return told | {"task": model.task, "epochs": settings["trainer"]["max_epochs"]}
+    return told | {"network": network_of(run), "epochs": settings["trainer"]["max_epochs"]}
 
 
 def _rates(output: Path) -> Any:
@@ -100,7 +101,7 @@ def _rates(output: Path) -> Any:
         hours = named(name).hours
         for path in sorted((output / name).glob("*.json")):
             result = json.loads(path.read_text(encoding="utf-8"))
-            if hours and result.get("epochs") and result.get("train_seconds"):
+            if hours and result.get("epochs") and result.get("train_seconds") and not result.get("snr"):
                 work = result["multiplications_per_second"] + result["additions_per_second"]
                 seconds = result["train_seconds"] / result["epochs"] / hours
-                yield Rate(f"{name}/{path.stem}", result["task"], work, seconds)
+                yield Rate(f"{name}/{path.stem}", result["network"], work, seconds)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from speechsrt import config
 from speechsrt.commands.table_rows import Run, Table, runs_of
 from speechsrt.reports.files import write_atomically
 from speechsrt.training.history import read_history
@@ -51,6 +52,7 @@ def keep(run: Run, folder: Path, output: Path) -> Result:
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     result: Result = {"row": run.row.name, "seed": run.seed, "hash": run.hash}
     result |= {"command": shlex.join(["speechsrt", *_typed(run)]), "commit": metrics["commit"]}
+    result |= {"network": network_of(run)}
     result |= {"machine": machine(), "minutes": round(metrics["train_seconds"] / 60, 1)}
     result |= {key: metrics[key] for key in KEPT if key in metrics}
     result |= _course(folder, metrics.get("best_epoch", 0))
@@ -59,6 +61,15 @@ def keep(run: Run, folder: Path, output: Path) -> Result:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
     return result
+
+
+def network_of(run: Run) -> str:
+    """Return the class of the network that a run trains, or that the one does which it begins with."""
+    before = run.before
+    if run.row.verb != "train" and before is not None:
+        return network_of(before)
+    assert run.row.overrides is not None
+    return config.load(run.row.overrides)["model"]["_target_"].rpartition(".")[2]
 
 
 def errors_of(result: Result) -> list[int]:
