@@ -2,9 +2,9 @@
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table as Screen
 
@@ -37,6 +37,16 @@ class Rate:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Size:
+    """What a run would train, found by building its model."""
+
+    network: str
+    trained_weights: int
+    operations: float
+    epochs: int
+
+
 def estimates(table: Table, missing: list[Run], output: Path, jobs: int) -> Screen:
     """Return what is missing with its size and the minutes that it is likely to take.
 
@@ -44,56 +54,45 @@ def estimates(table: Table, missing: list[Run], output: Path, jobs: int) -> Scre
     proportion to operations and hours of sound.
     """
     rates = list(_rates(output))
-    rows, total = [], 0.0
+    sizes = {run.row.name: _size(run) for run in missing if run.row.verb == "train"}
+    lines, total = [], 0.0
     for run in missing:
-        if run.row.verb != "train":
-            rows.append(
-                (
-                    run.name,
-                    None,
-                    None,
-                    None,
-                    None,
-                    f"{run.row.verb} of {run.before.name if run.before else ''}",
-                )
-            )
+        size = sizes.get(run.row.name)
+        if size is None:
+            what = f"{run.row.verb} {run.before.name}" if run.before else run.row.verb
+            lines.append((run.name, None, None, None, None, what))
             continue
-        size = _size(run)
-        rate = min(
-            (r for r in rates if r.network == size["network"]),
-            key=lambda r: abs(math.log(r.operations / size["operations"])),
-            default=None,
-        )
-        minutes = None
-        if rate and table.hours:
-            minutes = size["epochs"] * table.hours * rate.seconds * size["operations"] / rate.operations / 60
-            total += minutes
-        rows.append(
-            (
-                run.name,
-                size["trained_weights"],
-                short(size["operations"]),
-                size["epochs"],
-                None if minutes is None else f"{minutes:.0f}",
-                rate.where if rate else "nothing has run yet",
-            )
-        )
+        minutes, rate = _minutes(size, table.hours, rates)
+        total += minutes or 0.0
+        told = (size.trained_weights, short(size.operations), size.epochs, minutes and f"{minutes:.0f}")
+        lines.append((run.name, *told, rate.where if rate else "nothing has run yet"))
     title = f"{table.name}: {len(missing)} runs missing, {total / 60:.1f} hours of jobs"
     title += f", {total / 60 / jobs:.1f} hours with jobs={jobs}" if jobs > 1 else ""
-    return drawn(f"{title}\n{table.needs}".strip(), COLUMNS, rows)
+    return drawn(f"{title}\n{table.needs}".strip(), COLUMNS, lines)
 
 
-def _size(run: Run) -> dict[str, Any]:
-    """Return what a run would train, found by building its model."""
+def _minutes(size: Size, hours: float | None, rates: list[Rate]) -> tuple[float | None, Rate | None]:
+    """Return how long a run is likely to take, and by whose rate; None where nothing tells."""
+
+    def distance(rate: Rate) -> float:
+        return abs(math.log(rate.operations / size.operations))
+
+    rate = min((rate for rate in rates if rate.network == size.network), key=distance, default=None)
+    if rate is None or hours is None:
+        return None, rate
+    return size.epochs * hours * rate.seconds * size.operations / rate.operations / 60, rate
+
+
+def _size(run: Run) -> Size:
     assert run.row.overrides is not None
-    settings = config.load([*run.row.overrides])
+    settings = config.load(run.row.overrides)
     model = model_of(settings)
     told = counts(model, costs_of(model))
-    told["operations"] = told["multiplications_per_second"] + told["additions_per_second"]
-    return told | {"network": network_of(run), "epochs": settings["trainer"]["max_epochs"]}
+    operations = told["multiplications_per_second"] + told["additions_per_second"]
+    return Size(network_of(run), told["trained_weights"], operations, settings["trainer"]["max_epochs"])
 
 
-def _rates(output: Path) -> Any:
+def _rates(output: Path) -> Iterator[Rate]:
     """Yield the rates of all results of all tables."""
     for name in options("table"):
         if not (output / name).is_dir():
