@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from speechsrt.commands.table_results import results_of
+from speechsrt.commands.table_rows import named
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.plots import BLUE, GREY, ORANGE, dress, plain_text, png
 from speechsrt.reports.tables import markdown
@@ -30,8 +32,18 @@ METHODS = {"one_shot": GREY, "gradual": BLUE, "l1": "#0f766e", "csp": ORANGE}
 
 
 def results(study: str) -> list[Result]:
-    """Return the results of a study."""
-    paths = sorted((ROOT / "results" / study).glob("*.json"))
+    """Return the results of a table, with what it says of their rows."""
+    table = named(f"{study}_ten_words")
+    return [
+        {"label": table.rows[row].label, **table.rows[row].about, **result}
+        for row, seeds in results_of(table, ROOT / "results").items()
+        for result in seeds
+    ]
+
+
+def switches() -> list[Result]:
+    """Return the results of ``scripts/switch.py``."""
+    paths = sorted((ROOT / "results" / "switch").glob("*.json"))
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
@@ -51,16 +63,9 @@ def accuracy(seeds: list[Result]) -> str:
     return f"{mean:.2f} ± {high - mean:.2f} ({len(seeds)} seeds)"
 
 
-def chosen(seed: Result) -> float:
-    """Return the best validation accuracy; of a pruned net, among the epochs from half the run on."""
-    course = seed["history"]["val_accuracy"]
-    pruned = "pruned" in (seed.get("kind"), seed.get("pointwise"))
-    return 100 * max(course[(len(course) + 1) // 2 - 1 :] if pruned else course)
-
-
 def best_validation(seeds: list[Result]) -> str:
     """Return the validation accuracy of the chosen epoch, seed by seed."""
-    return ", ".join(f"{chosen(seed):.2f}" for seed in seeds)
+    return ", ".join(f"{100 * seed['validation']:.2f}" for seed in seeds)
 
 
 def ends(seeds: list[Result]) -> tuple[float, float, float]:
@@ -201,7 +206,7 @@ def wide() -> tuple[str, Figure]:
 
 def switch() -> tuple[str, Figure]:
     """Character error rate against the epoch of the switch, of the longest courses; all are in the table."""
-    found = sorted(results("switch"), key=lambda r: (r["total"], r["penalty"], r["strength"], r["epoch"]))
+    found = sorted(switches(), key=lambda r: (r["total"], r["penalty"], r["strength"], r["epoch"]))
     longest = max(r["total"] for r in found)
     figure = Figure(figsize=(5.6, 3.8), dpi=120, layout="constrained")
     axes = figure.subplots()

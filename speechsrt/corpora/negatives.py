@@ -18,8 +18,10 @@ from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.download import Progress
 from speechsrt.corpora.manifest import SPLITS, Clip, Contents
 from speechsrt.corpora.noise import noise_by_split, silence_windows
+from speechsrt.corpora.own_words import OwnWords
 from speechsrt.corpora.settings import check_positive
 from speechsrt.corpora.stable import assign, stable_integer
+from speechsrt.corpora.synthetic import Synthetic
 from speechsrt.corpora.utterances import probe_all
 from speechsrt.decoding.spotting import SILENCE, UNKNOWN
 from speechsrt.errors import UserError
@@ -75,6 +77,18 @@ class Negatives:
         return WithNegatives(corpus, self, build(dict(data) | {"words": None} | recorded, "data"))
 
 
+SPOKEN_NOTE = (
+    "The words are spoken by a synthesiser alone, and negatives.unknown= brings recordings: what is learned "
+    "may be to tell one from the other; leave it out, or add data.root= with recordings of the words."
+)
+
+
+def _spoken_alone(corpus: Corpus) -> bool:
+    """Whether nobody has recorded any of a corpus's words."""
+    own = isinstance(corpus, OwnWords) and corpus.spoken is not None and corpus.recorded is None
+    return own or isinstance(corpus, Synthetic)
+
+
 class WithNegatives:
     """A corpus of words, and what is none of them."""
 
@@ -113,6 +127,8 @@ class WithNegatives:
                 found[split] += sampled(unknown[split], counts[split])
             if self.negatives.noise:
                 found[split] += silence_windows(noise[split], self.clip_seconds, counts[split], SILENCE)
+        if unknown is not None and _spoken_alone(self.corpus):
+            contents.notes.append(SPOKEN_NOTE)
         contents.notes += _few_notes(found, counts, self._classes)
         labels = tuple(sorted({*contents.labels, *self._classes}))
         return Contents(labels, found, noise, contents.rejected, contents.notes)

@@ -191,6 +191,7 @@ def test_the_configuration_is_that_of_the_first_run(planned: Any, copied: Path) 
     stored = yaml.safe_load((copied / "config.yaml").read_text())
     settings = planned(copied, *LOW)
     own = {"pointwise", "run_dir", "init_from", "checkpoint", "optim", "typed", "resume", "weight_budget"}
+    own |= {"table"}
     assert {k: v for k, v in settings.items() if k not in own} == {
         k: v for k, v in stored.items() if k not in own
     }

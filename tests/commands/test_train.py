@@ -48,6 +48,7 @@ METRICS = {
     "additions_per_second",
     "train_seconds",
     "epochs",
+    "best_epoch",
     "commit",
     "accuracy",
     "accuracy_interval",

@@ -11,7 +11,7 @@ from tones import write_tones
 
 from speechsrt import config
 from speechsrt.corpora.manifest import SPLITS, Clip, Contents
-from speechsrt.corpora.negatives import Negatives, sampled, speaker_of
+from speechsrt.corpora.negatives import SPOKEN_NOTE, Negatives, sampled, speaker_of
 from speechsrt.errors import UserError
 
 RATE = 16000
@@ -186,3 +186,20 @@ def test_sentences():
     data = config.load(["data=librispeech_mini"])["data"]
     with pytest.raises(UserError, match=r"negatives: data=librispeech_mini holds sentences; leave it out"):
         Negatives(noise=["background_noise"]).around(data)
+
+
+def test_recordings_beside_words_that_nobody_recorded_are_told(speech: Path, tmp_path: Path) -> None:
+    pytest.importorskip("espeakng_loader")
+    spoken = {
+        "_target_": "speechsrt.corpora.synthetic.Synthetic",
+        "name": "synthetic",
+        "words": ["on", "off"],
+        "clips_per_word": 2,
+        "held_out_clips_per_word": 1,
+    }
+    contents = Negatives(unknown=[str(speech)]).around(spoken).load(tmp_path)
+    assert SPOKEN_NOTE in contents.notes
+
+
+def test_recordings_beside_recorded_words_are_not(words: Path, speech: Path) -> None:
+    assert SPOKEN_NOTE not in loaded(node(words), unknown=[str(speech)]).notes
