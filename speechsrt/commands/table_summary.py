@@ -105,7 +105,11 @@ def comparisons(table: Table, results: dict[str, list[Result]]) -> list[tuple[st
 
 
 def _paired(first: list[Result], second: list[Result]) -> list[tuple[Result, Result]]:
-    """Return the results that share seed and split, all of the split of the first pair."""
+    """Return the results that share seed and split, all of the split of the first pair.
+
+    Results of before there were tables tell no errors utterance by utterance; they are left out.
+    """
+    first, second = ([result for result in results if "errors" in result] for results in (first, second))
     others = {(result["seed"], result["split_hash"]): result for result in second}
     pairs = [
         (result, others[key]) for result in first if (key := (result["seed"], result["split_hash"])) in others

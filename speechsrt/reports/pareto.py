@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from speechsrt.reports.plots import GREY, dress, plain_text, png
 
@@ -58,8 +58,8 @@ class Panel:
 
 
 def panels_picture(panels: Sequence[Panel]) -> bytes:
-    """Return panels side by side, with one legend of all rows, as a PNG."""
-    styles = _styles([point for panel in panels for point in panel.points])
+    """Return panels side by side, with one legend of all rows, or of the groups that are joined, as a PNG."""
+    styles = _styles(panels)
     columns = math.ceil(len(styles) / MOST_IN_A_COLUMN)
     with plain_text():
         figure = Figure(figsize=(4.2 * len(panels) + 2.3 * columns, 4.2), dpi=120, layout="constrained")
@@ -83,38 +83,50 @@ def front(points: Sequence[Point], high_is_good: bool) -> list[Point]:
     return best
 
 
-def _styles(points: Sequence[Point]) -> dict[str, tuple[str, str, str]]:
-    """Return colour, marker and filling by label: a colour a group, a marker for each row within one."""
-    groups: dict[str, list[str]] = {}
-    hollow = {point.label for point in points if point.published}
-    for point in points:
-        labels = groups.setdefault(point.group, [])
-        if point.label not in labels:
-            labels.append(point.label)
+def _styles(panels: Sequence[Panel]) -> dict[str, tuple[str, str, str]]:
+    """Return colour, marker and filling by the legend's text: a colour a group, a marker a row within it."""
+    groups: dict[str, dict[str, bool]] = {}
+    for panel in panels:
+        for point in panel.points:
+            groups.setdefault(point.group, {})[_legend(panel, point)] = point.published
     styles = {}
     for number, labels in enumerate(groups.values()):
-        for place, label in enumerate(labels):
+        for place, (label, published) in enumerate(labels.items()):
             colour = COLOURS[number % len(COLOURS)]
-            fill = "white" if label in hollow else colour
-            styles[label] = (colour, MARKERS[(place if len(labels) > 1 else number) % len(MARKERS)], fill)
+            marker = MARKERS[(place if len(labels) > 1 else number) % len(MARKERS)]
+            styles[label] = (colour, marker, "white" if published else colour)
     return styles
+
+
+def _legend(panel: Panel, point: Point) -> str:
+    """Return what the legend calls a point: its group where these are joined, and no other row's name."""
+    if panel.joined:
+        return point.group
+    others = {other.group for other in panel.points if other.label == point.label}
+    return point.label if len(others) == 1 else f"{point.label} ({point.group})"
 
 
 def _draw(axes: Axes, panel: Panel, styles: dict[str, tuple[str, str, str]]) -> None:
     groups: dict[str, list[Point]] = {}
     for point in panel.points:
         groups.setdefault(point.group, []).append(point)
-        colour, marker, fill = styles[point.label]
+        colour, marker, fill = styles[_legend(panel, point)]
         axes.plot([point.x] * 2, [point.low, point.high], color=colour, linewidth=0.9, alpha=0.6)
         axes.plot(point.x, point.y, marker, color=colour, markerfacecolor=fill, markersize=6)
     for group in groups.values() if panel.joined else ():
         line = sorted(group, key=lambda point: point.x)
         xs, ys = [point.x for point in line], [point.y for point in line]
-        axes.plot(xs, ys, color=styles[line[0].label][0], linewidth=1)
+        axes.plot(xs, ys, color=styles[_legend(panel, line[0])][0], linewidth=1)
     if panel.front:
         own = front([point for point in panel.points if not point.published], panel.high_is_good)
         xs, ys = [point.x for point in own], [point.y for point in own]
         axes.plot(xs, ys, color=GREY, linewidth=0.8, linestyle=":", drawstyle="steps-post", zorder=0)
     dress(axes, panel.y)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" ") if _large(panel) else "{x:g}")
     axes.set_xlabel(panel.x, color=GREY)
+
+
+def _large(panel: Panel) -> bool:
+    """Whether the horizontal axis counts thousands."""
+    return max(abs(point.x) for point in panel.points) >= 1000

@@ -216,6 +216,18 @@ def test_numbers_and_text_of_a_table(tables: Path, tmp_path: Path) -> None:
     assert (kept / "tones.csv").read_text().splitlines()[0].startswith("row,label,seeds,validation")
 
 
+def test_results_without_errors_by_utterance_are_not_compared(tables: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "results"
+    for run in runs_of(table_of(chosen()["table"])):
+        write_run(tmp_path / run.name, run.seed)
+        result = keep(run, tmp_path / run.name, kept)
+        if run.name == "ternary-s1":
+            del result["errors"]
+            run.result(kept).write_text(json.dumps(result))
+    (pair,) = table.run(chosen())["comparisons"]
+    assert pair["seeds"] == 1
+
+
 def test_a_dry_run_runs_nothing(
     tables: Path, pretended: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
