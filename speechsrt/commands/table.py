@@ -13,7 +13,7 @@ from speechsrt.build import suggest
 from speechsrt.commands.screen import console, say
 from speechsrt.commands.screen import output as screen
 from speechsrt.commands.table_costs import estimates
-from speechsrt.commands.table_pages import grids, write_table
+from speechsrt.commands.table_pages import write_table
 from speechsrt.commands.table_results import found, keep, outdated, results_of
 from speechsrt.commands.table_rows import MACHINE, Run, Table, runs_of, table_of
 from speechsrt.commands.table_runner import Runner
@@ -41,8 +41,8 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
         screen.print(estimates(table, missing, kept, config["jobs"]))
         return {}
     failed = _execute(missing, runs, kept, config)
-    told = write_table(table, results_of(table, kept), kept)
-    for title, columns, rows in grids(table, results_of(table, kept)):
+    told, grids = write_table(table, results_of(table, kept), kept)
+    for title, columns, rows in grids:
         screen.print(drawn(title, columns, rows))
     screen.print(f"table: {kept / table.name}.html")
     if failed:

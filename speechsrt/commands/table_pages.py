@@ -16,6 +16,8 @@ from speechsrt.reports.pareto import Panel, Point, panels_picture
 from speechsrt.reports.tables import Row, markdown
 from speechsrt.scoring.comparisons import Comparison
 
+Titled = tuple[str, list[str], Sequence[Row]]
+"""A title, columns and rows."""
 COMPARED = (
     "error of",
     "seeds",
@@ -33,31 +35,24 @@ EXPLAINED = (
 )
 
 
-def write_table(table: Table, results: Mapping[str, list[Result]], output: Path) -> dict[str, Any]:
-    """Write ``NAME.json``, ``.md``, ``.csv`` and ``.html``; return what the first holds."""
+def write_table(
+    table: Table, results: Mapping[str, list[Result]], output: Path
+) -> tuple[dict[str, Any], list[Titled]]:
+    """Write ``NAME.json``, ``.md``, ``.csv`` and ``.html``; return the first, and what to print."""
     rows, compared = summaries(table, dict(results)), comparisons(table, dict(results))
     told = {"table": table.name, "about": table.about, "rows": [_plain(row, table) for row in rows]}
     told["comparisons"] = [_compared_plain(table, *pair) for pair in compared]
+    grids = [(table.name, *_grid(table, rows))]
+    grids += [("errors compared", *_compared(table, compared))] if compared else []
+    text = "\n".join(markdown(columns, lines) for _, columns, lines in grids)
     output.mkdir(parents=True, exist_ok=True)
     write_atomically(
         output / f"{table.name}.json", (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode()
     )
     write_atomically(output / f"{table.name}.csv", _csv(told["rows"]).encode())
-    write_atomically(output / f"{table.name}.md", markdown_of(table, results).encode())
+    write_atomically(output / f"{table.name}.md", text.encode())
     _write_page(output / f"{table.name}.html", table, rows, compared)
-    return told
-
-
-def markdown_of(table: Table, results: Mapping[str, list[Result]]) -> str:
-    """Return the table, and below it how its rows compare."""
-    return "\n".join(markdown(columns, rows) for _, columns, rows in grids(table, results))
-
-
-def grids(table: Table, results: Mapping[str, list[Result]]) -> list[tuple[str, list[str], Sequence[Row]]]:
-    """Return title, columns and rows of the table, and of how its rows compare where some do."""
-    compared = comparisons(table, dict(results))
-    parts = [(table.name, *_grid(table, summaries(table, dict(results))))]
-    return parts + ([("errors compared", *_compared(table, compared))] if compared else [])
+    return told, grids
 
 
 def _grid(table: Table, rows: list[Summary]) -> tuple[list[str], Sequence[Row]]:
