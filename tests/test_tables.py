@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parent.parent / "results"
 TABLES = [name for name in options("table") if name != "none"]
 WEIGHTS = {
     ("v1_30", "learned"): 77214,
-    ("v1_30", "ternary_deep"): 75614,
+    ("v1_30", "ternary_wide"): 74590,
     ("v2_35", "learned"): 77859,
     ("v2_12", "learned"): 74892,
     ("v2_12", "deep"): 90444,

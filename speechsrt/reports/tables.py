@@ -9,6 +9,8 @@ from rich.text import Text
 ABSENT = "\N{EN DASH}"
 Cell = str | int | float | None
 Row = Sequence[Cell]
+NUMBER = re.compile(r"[-+]?\d[\d,.]*(e[-+]?\d+)?(?!\w)")
+"""How a number begins, and 3x1x64 does not."""
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Row]) -> Table:
@@ -39,7 +41,7 @@ def numeric_columns(count: int, texts: Sequence[Sequence[str]]) -> list[bool]:
     if any(len(row) != count for row in texts):
         raise ValueError(f"a row does not have the {count} cells of its columns")
     columns = [[row[k] for row in texts if row[k] != ABSENT] for k in range(count)]
-    return [bool(column) and all(re.match(r"[-+]?\d", text) for text in column) for column in columns]
+    return [bool(column) and all(NUMBER.match(text) for text in column) for column in columns]
 
 
 def cell(value: Cell) -> str:

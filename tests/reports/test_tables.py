@@ -76,6 +76,21 @@ def test_columns_of_numbers_are_found():
     assert numeric_columns(1, []) == [False]
 
 
+@pytest.mark.parametrize(
+    ("text", "numeric"),
+    [
+        ("96.11 ± 0.4", True),
+        ("18.6 M", True),
+        ("1e-05", True),
+        ("77,214", True),
+        ("3x1x64", False),
+        ("3rd", False),
+    ],
+)
+def test_what_begins_with_a_digit_is_not_yet_a_number(text, numeric):
+    assert numeric_columns(1, [[text]]) == [numeric]
+
+
 def test_table_shows_markup_as_text():
     text = printed("A [bold]title[/bold]", ("[red]word", "clips"), [("[/x] y", 1234), ("z", None)])
     assert "A [bold]title[/bold]" in text

@@ -1,0 +1,48 @@
+"""The tables in README and docs are those of ``results/``, and these are of the rows that are kept."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from speechsrt.commands.table_pages import write_table
+from speechsrt.commands.table_results import results_of
+from speechsrt.commands.table_rows import named
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results"
+WRITTEN = sorted(path.stem for path in RESULTS.glob("*.md"))
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("write_tables", ROOT / "scripts" / "write_tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pages_hold_the_tables_as_they_are(script: ModuleType) -> None:
+    pages = script.pages()
+    assert ROOT / "docs" / "results.md" in pages
+    for path, text in pages.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run scripts/write_tables.py"
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_tables_are_of_the_rows_that_are_kept(name: str, tmp_path: Path) -> None:
+    table = named(name)
+    write_table(table, results_of(table, RESULTS), tmp_path)
+    for suffix in (".md", ".json", ".csv"):
+        kept = (RESULTS / name).with_suffix(suffix).read_text(encoding="utf-8")
+        assert (tmp_path / name).with_suffix(suffix).read_text(encoding="utf-8") == kept
+
+
+def test_a_block_is_filled_and_nothing_else_is_touched(script: ModuleType) -> None:
+    text = "before\n<!-- results/layouts_ten_words.md -->\nold\n<!-- end -->\nafter\n"
+    filled = script.BLOCK.sub(script.filled, text)
+    table = (RESULTS / "layouts_ten_words.md").read_text(encoding="utf-8")
+    assert filled == text.replace("old\n", table)
