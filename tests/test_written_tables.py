@@ -6,9 +6,11 @@ from types import ModuleType
 
 import pytest
 
-from speechsrt.commands.table_pages import write_table
+from speechsrt.commands.table_pages import _panel, write_table
 from speechsrt.commands.table_results import results_of
 from speechsrt.commands.table_rows import named
+from speechsrt.commands.table_summary import Summary, summaries
+from speechsrt.reports.pareto import front
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
@@ -46,3 +48,28 @@ def test_a_block_is_filled_and_nothing_else_is_touched(script: ModuleType) -> No
     filled = script.BLOCK.sub(script.filled, text)
     table = (RESULTS / "layouts_ten_words.md").read_text(encoding="utf-8")
     assert filled == text.replace("old\n", table)
+
+
+def test_the_front_has_the_row_that_validation_chose() -> None:
+    table = named("layouts_ten_words")
+    panel = _panel(table.plots[0], summaries(table, results_of(table, RESULTS)))
+    labels = [point.label for point in front(panel.points, panel.high_is_good)]
+    assert labels == ["5x4x80 ternary", "4x1x192 ternary"]
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "high_is_good"),
+    [
+        ("v1_30_ten_words", "validation", True),
+        ("v1_30_ten_words", "accuracy", True),
+        ("v1_30_ten_words", "false_rejects", False),
+        ("librispeech_mini", "validation", False),
+        ("librispeech_mini", "wer", False),
+        ("librispeech_mini", "cer", False),
+    ],
+)
+def test_errors_are_better_where_they_are_lower(name: str, y: str, high_is_good: bool) -> None:
+    scores = {"accuracy": 0.9} if name == "v1_30_ten_words" else {"wer": 0.1, "cer": 0.1}
+    result = {"seed": 0, "trained_weights": 1, "validation": 0.5, "false_rejects": 0.1} | scores
+    rows = [Summary(named(name).rows["learned"], [result])]
+    assert _panel({"x": "trained_weights", "y": y}, rows).high_is_good is high_is_good

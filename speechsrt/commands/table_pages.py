@@ -9,7 +9,7 @@ from typing import Any
 
 from speechsrt.commands.table_results import Result
 from speechsrt.commands.table_rows import Table
-from speechsrt.commands.table_summary import HEADS, SCORES, Summary, comparisons, summaries
+from speechsrt.commands.table_summary import ERRORS, HEADS, SCORES, Summary, comparisons, summaries
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.page import Grid, Paragraph, Part, Picture, Section, write_report
 from speechsrt.reports.pareto import Panel, Point, panels_picture
@@ -150,9 +150,8 @@ def _panel(plot: Mapping[str, Any], rows: list[Summary]) -> Panel:
         points.append(Point(row.row.label, group, across, *scaled, published=not row.results))
     heads = [HEADS.get(key, key.replace("_", " ")) for key in (x, y)]
     joined = bool(plot.get("joined", False))
-    return Panel(
-        heads[0], heads[1], points, y in ("accuracy", "macro_accuracy"), front=not joined, joined=joined
-    )
+    errors = y in ERRORS or (y == "validation" and any(row.number("wer") is not None for row in rows))
+    return Panel(heads[0], heads[1], points, not errors, front=not joined, joined=joined)
 
 
 def _runs(rows: list[Summary]) -> tuple[list[str], Sequence[Row]]:

@@ -18,6 +18,8 @@ SCORES = {
     "cer": "CER, %",
 }
 """Fractions, told in percent with their intervals."""
+ERRORS = ("false_rejects", "wer", "cer")
+"""Of these, the ones that are better where they are lower; validation is, where it is a WER."""
 HEADS = SCORES | {
     "trained_weights": "trained weights",
     "total_weights": "weights",
