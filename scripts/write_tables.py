@@ -10,10 +10,16 @@ from pathlib import Path
 from speechsrt.commands.table_pages import write_table
 from speechsrt.commands.table_results import results_of
 from speechsrt.commands.table_rows import named
+from speechsrt.config.files import options
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 BLOCK = re.compile(r"(<!-- results/(\w+)\.md -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def kept() -> list[str]:
+    """Return the tables of which there are results."""
+    return [name for name in options("table") if (RESULTS / name).is_dir()]
 
 
 def pages() -> dict[Path, str]:
@@ -31,7 +37,7 @@ def filled(block: re.Match[str]) -> str:
 
 def main() -> None:
     """Write tables and pages."""
-    for name in sorted(path.stem for path in RESULTS.glob("*.md")):
+    for name in kept():
         table = named(name)
         write_table(table, results_of(table, RESULTS), RESULTS)
     for path, text in pages().items():

@@ -2,9 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
+
+from speechsrt import config
+from speechsrt.commands import train
+from speechsrt.errors import UserError
 
 LETTERS = {"a": 400.0, "b": 900.0, "c": 1700.0, "d": 3000.0}
 LETTER_SECONDS = 0.1
@@ -105,3 +111,16 @@ def write_librispeech(data_root: Path, utterances: int = 3) -> None:
                 soundfile.write(chapter / f"{name}.flac", spoken(text, rng), 16000)
                 lines.append(f"{name} {text.upper()}\n")
             (chapter / f"{speaker}-7.trans.txt").write_text("".join(lines))
+
+
+def fitted(manifest: Path, folder: Path, *more: str) -> dict[str, Any]:
+    """Train the small network on a manifest into a run folder; return its metrics."""
+    overrides = [*TINY_CTC, f"data.path={manifest}", f"run_dir={folder}", *more]
+    return train.run(config.load(overrides))
+
+
+def refused(verb: Any, *overrides: str) -> str:
+    """Run a verb that must refuse; return what it says."""
+    with pytest.raises(UserError) as caught:
+        verb.run(config.load(overrides))
+    return str(caught.value)

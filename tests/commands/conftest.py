@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from projecting import compressed
+from spelling import fitted, write_spelling
 
 from speechsrt import config
 from speechsrt.cli import main
@@ -71,3 +72,17 @@ def planned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., di
         return compressed(checkpoint, tmp_path / f"planned-{len(list(tmp_path.iterdir()))}", *typed)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def spelling(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of 200 utterances of nine speakers."""
+    return write_spelling(tmp_path_factory.mktemp("spelling"), 200)
+
+
+@pytest.fixture(scope="session")
+def recogniser(spelling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a network that has learned to spell."""
+    folder = tmp_path_factory.mktemp("runs") / "spelling"
+    fitted(spelling, folder, "trainer.max_epochs=40")
+    return folder
