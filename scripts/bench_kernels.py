@@ -20,6 +20,7 @@ from torch import Tensor
 from speechsrt.audio.augment import Key, WaveformAugment
 from speechsrt.audio.features import Mfcc
 from speechsrt.kernels import dense, depthwise, keep_freed_memory
+from speechsrt.models.band_norm import BandNorm
 from speechsrt.models.matchboxnet import MatchboxNet
 from speechsrt.pointwise.placement import assemble
 from speechsrt.reports.tables import table
@@ -56,6 +57,12 @@ def there_and_back(convolve: Callable[[Tensor, Tensor], Tensor], channels: int, 
     return milliseconds(lambda: torch.autograd.grad(convolve(x, weight), (x, weight), direction))
 
 
+def in_bands(norm: Callable[[Tensor], Tensor]) -> float:
+    """Return the time of a normalisation of BC-ResNet's 12 channels in 20 bands, forward and backward."""
+    x, direction = torch.randn(100, 101, 20, 12, requires_grad=True), torch.randn(100, 101, 20, 12)
+    return milliseconds(lambda: torch.autograd.grad(norm(x), (x,), direction))
+
+
 def stepper(network: torch.nn.Module) -> Callable[[], None]:
     """Return a training step of a network, front end and optimizer apart."""
     features, labels = torch.randn(BATCH, FRAMES, 64), torch.randint(0, 10, (BATCH,))
@@ -89,6 +96,7 @@ def rows() -> list[tuple[str, float, float]]:
     before = faults(step)
     keep_freed_memory()
     kept = faults(step)
+    band_norm = BandNorm(12)
     waveform = 0.1 * torch.randn(BATCH, SAMPLES)
     augment, key = WaveformAugment(white_noise_db=[-90, -46]), Key(0, 0, torch.arange(BATCH))
     front = Mfcc()
@@ -111,6 +119,11 @@ def rows() -> list[tuple[str, float, float]]:
             "depthwise 128 x 13, both ways",
             there_and_back(plain_depthwise, 128, 13),
             there_and_back(depthwise, 128, 13),
+        ),
+        (
+            "normalisation of 20 bands x 12, both ways: PyTorch's",
+            in_bands(band_norm.plainly),
+            in_bands(band_norm),
         ),
         (
             "white noise: drawn anew",

@@ -8,14 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechsrt.errors import UserError
+from speechsrt.models.band_norm import BandNorm
 from speechsrt.models.filters import Filters
 from speechsrt.models.separable import Depthwise
-from speechsrt.pointwise.base import FLOAT_BITS, Cost
 from speechsrt.pointwise.placement import Factory
 
 BANDS = 5
 """Groups of bands that are normalised apart, and bands of the last image of 40."""
-EPS = 1e-5
 STAGES = ((2, 8.0, 1), (2, 12.0, 2), (4, 16.0, 2), (4, 20.0, 1))
 """Of each stage: blocks, channels at size 1, and step over frequency; the n-th is dilated 2^n over time."""
 
@@ -128,7 +127,7 @@ class Block(nn.Module):
         if self.transition is not None and self.transition_norm is not None:
             y = F.relu(self.transition_norm(self.transition(x)))
         y = self.band_norm(self.over_frequency(y))
-        along = F.silu(self.norm(self.over_time(y.mean(2))))
+        along = F.silu(self.norm(self.over_time(y.sum(2) / y.shape[2])))
         y = y + self._dropped(self.pointwise(along))[:, :, None]
         return F.relu(y if self.transition is not None else y + x)
 
@@ -137,33 +136,6 @@ class Block(nn.Module):
         if not self.training or not self.dropout:
             return x
         return x * F.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), self.dropout)
-
-
-class BandNorm(nn.BatchNorm1d):
-    """Batch normalisation of every channel in each of some groups of bands (SubSpectralNorm).
-
-    Of ``(B, T, F, C)``, F a multiple of the groups; with one group, plain batch normalisation of ``(..., C)``
-    (Chang and others 2021, arXiv 2103.13620).
-    """
-
-    def __init__(self, channels: int, groups: int = 1) -> None:
-        super().__init__(groups * channels, eps=EPS)
-        self.groups = groups
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Normalise."""
-        if self.groups == 1:
-            return super().forward(input.flatten(0, -2)).view(input.shape)
-        batch, frames, bands, channels = input.shape
-        split = input.view(batch, frames, self.groups, bands // self.groups, channels).transpose(2, 3)
-        normed = super().forward(split.reshape(-1, self.groups * channels))
-        return normed.view(batch, frames, -1, self.groups, channels).transpose(2, 3).reshape(input.shape)
-
-    def cost(self) -> Cost:
-        """Return what it costs: scale and shift, trained; mean and variance, stored; one of each a value."""
-        count = self.num_features
-        work = count // self.groups
-        return Cost(2 * count, 2 * count, 4 * FLOAT_BITS * count, work, work)
 
 
 def _as_pytorch_does(network: nn.Module) -> None:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from speechsrt import config
 from speechsrt.errors import UserError
-from speechsrt.models.bcresnet import BandNorm, BcResNet, Block
+from speechsrt.models.band_norm import BandNorm
+from speechsrt.models.bcresnet import BcResNet, Block
 from speechsrt.pointwise.learned import Learned
 from speechsrt.pointwise.placement import assemble, slots_of
 
