@@ -62,6 +62,13 @@ def test_what_needs_no_network_loads_no_torch(typed: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("verb", ["spot", "transcribe"])
+def test_what_only_listens_loads_nothing_that_trains(verb: str) -> None:
+    program = f"import sys, speechsrt.commands.{verb}; sys.exit('lightning' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_unknown_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("trian") == 2
     assert capsys.readouterr().err == "speechsrt: trian: no such verb; did you mean train?\n"

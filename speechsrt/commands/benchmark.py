@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from speechsrt.commands.corpus import corpus_of, data_root
+from speechsrt.commands.device import device_of
 from speechsrt.commands.results import commit
 from speechsrt.commands.runs import check_free, folder_of, start
 from speechsrt.commands.scoring import costs_of, counts, layer_rows
 from speechsrt.commands.screen import output
 from speechsrt.commands.task import chosen
-from speechsrt.commands.trainer import device_of
 from speechsrt.commands.weights import initial_model
 from speechsrt.export import package
 from speechsrt.kernels import keep_freed_memory

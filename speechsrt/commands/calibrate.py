@@ -15,13 +15,14 @@ import torch
 from numpy.typing import NDArray
 
 from speechsrt.commands.corpus import corpus_of, load_corpus, read_split, say_contents
+from speechsrt.commands.device import device_of
+from speechsrt.commands.foreign import check_typed
 from speechsrt.commands.hearing import hear
 from speechsrt.commands.results import commit
 from speechsrt.commands.runs import check_free, folder_of, start
 from speechsrt.commands.screen import output, say, say_rejected
-from speechsrt.commands.task import check_corpus, check_typed, named
+from speechsrt.commands.task import check_corpus, named
 from speechsrt.commands.trained_on import with_data
-from speechsrt.commands.trainer import device_of
 from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.manifest import Clip, Contents
 from speechsrt.corpora.negatives import readable
@@ -101,7 +102,7 @@ def _parts(config: dict[str, Any]) -> tuple[KeywordModel, Operating, dict[str, A
     check_free(folder_of(config))
     model = package.load_keywords(config["checkpoint"]).to(device_of(config))
     task = named(model.task)
-    check_typed(task, config)
+    check_typed(task.name, config)
     config = with_data(config, task, model)
     corpus = corpus_of(config)
     check_corpus(task, corpus)

@@ -6,12 +6,13 @@ from typing import Any
 import torch
 
 from speechsrt.commands.corpus import corpus_of, hash_of, load_corpus, say_contents
+from speechsrt.commands.device import device_of
+from speechsrt.commands.foreign import check_typed
 from speechsrt.commands.results import print_metrics, write_results
 from speechsrt.commands.runs import check_free, folder_of, start
 from speechsrt.commands.screen import say, say_rejected
-from speechsrt.commands.task import check_corpus, check_typed, named
+from speechsrt.commands.task import check_corpus, named
 from speechsrt.commands.trained_on import with_data
-from speechsrt.commands.trainer import device_of
 from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.manifest import Contents
 from speechsrt.decoding.spotting import SILENCE, UNKNOWN
@@ -29,7 +30,7 @@ def check(config: dict[str, Any]) -> None:
     check_free(folder_of(config))
     model = package.load(config["checkpoint"])
     task = named(model.task)
-    check_typed(task, config)
+    check_typed(task.name, config)
     check_corpus(task, corpus_of(with_data(config, task, model)))
 
 

@@ -30,13 +30,6 @@ class Keywords(Task):
     name: ClassVar[str] = "keyword"
     scores: ClassVar[tuple[str, ...]] = KEYWORD_SCORES
     sign: ClassVar[int] = 1
-    foreign: ClassVar[dict[str, str]] = {
-        "batch_seconds": "write batch_size=",
-        "hold_hours": "clips are always held in memory",
-        "workers": "clips are always held in memory",
-        "text": "its words are its classes",
-        "decoder": "its words are its classes",
-    }
 
     def expected(self, config: dict[str, Any], corpus: Corpus, root: Path) -> dict[str, Any]:
         """Return the words and their clips' length."""

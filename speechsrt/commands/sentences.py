@@ -36,12 +36,6 @@ class Sentences(Task):
     name: ClassVar[str] = "ctc"
     scores: ClassVar[tuple[str, ...]] = CTC_SCORES
     sign: ClassVar[int] = -1
-    foreign: ClassVar[dict[str, str]] = {
-        "batch_size": "utterances are counted in seconds: write batch_seconds=",
-        "balance": "sentences have no classes",
-        "label_smoothing": "the CTC loss has no such target",
-        "snr": "only keywords are scored in noise",
-    }
 
     def expected(self, config: dict[str, Any], corpus: Corpus, root: Path) -> dict[str, Any]:
         """Return a vocabulary of the kind chosen; subwords are learned later, from the corpus.

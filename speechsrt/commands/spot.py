@@ -15,9 +15,9 @@ from torch import Tensor
 
 from speechsrt.audio.blocks import file_blocks, microphone_blocks
 from speechsrt.audio.files import UnreadableAudioError, probe
+from speechsrt.commands.device import device_of
+from speechsrt.commands.foreign import check_typed
 from speechsrt.commands.screen import console, say_rejected
-from speechsrt.commands.task import check_typed, named
-from speechsrt.commands.trainer import device_of
 from speechsrt.decoding.spotting import HOW, Operating
 from speechsrt.errors import UserError
 from speechsrt.export import package
@@ -92,7 +92,7 @@ def _parts(config: dict[str, Any]) -> tuple[KeywordModel, Operating]:
         if config[key] is None:
             raise UserError(f"{key}=: name {what}")
     model = package.load_keywords(config["checkpoint"]).to(device_of(config))
-    check_typed(named(model.task), config)
+    check_typed(model.task, config)
     if config["input"] != MICROPHONE and not Path(config["input"]).exists():
         raise UserError(f"input={config['input']}: there is no such file or folder")
     typed = {key: float(config[key]) for key in KEYS if config[key] is not None}

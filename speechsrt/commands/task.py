@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from speechsrt.commands.foreign import check_typed
 from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.manifest import Contents
 from speechsrt.errors import UserError
@@ -29,13 +30,11 @@ class Task(ABC):
         name: ``keyword`` or ``ctc``.
         scores: names of what the validation is told by; the first chooses the best epoch.
         sign: 1 where that one is to be high, -1 where low.
-        foreign: keys that only the other task uses, and what to write instead.
     """
 
     name: ClassVar[str]
     scores: ClassVar[tuple[str, ...]]
     sign: ClassVar[int]
-    foreign: ClassVar[dict[str, str]]
 
     @abstractmethod
     def expected(self, config: dict[str, Any], corpus: Corpus, root: Path) -> dict[str, Any]:
@@ -115,15 +114,8 @@ def chosen(config: dict[str, Any]) -> Task:
         UserError: a key that only another task uses is typed.
     """
     task = named(task_of(config["model"]))
-    check_typed(task, config)
+    check_typed(task.name, config)
     return task
-
-
-def check_typed(task: Task, config: dict[str, Any]) -> None:
-    """Raise a UserError for a key typed that a task would pass over."""
-    for key in config["typed"]:
-        if remedy := task.foreign.get(key.partition(".")[0]):
-            raise UserError(f"{key}: of no use to a model that {TASKS[task.name]}; {remedy}")
 
 
 def check_corpus(task: Task, corpus: Corpus) -> None:

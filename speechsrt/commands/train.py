@@ -12,11 +12,12 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 from speechsrt.build import build, check_arguments, locate
 from speechsrt.commands.corpus import corpus_of, data_root, hash_of, load_corpus, say_contents, split_of
+from speechsrt.commands.device import device_of
 from speechsrt.commands.results import print_metrics, write_results
 from speechsrt.commands.runs import check_free, folder_of, resumes, start
 from speechsrt.commands.screen import console, is_interactive, output, say, say_rejected, silence
 from speechsrt.commands.task import Task, check_corpus, chosen
-from speechsrt.commands.trainer import device_of, settle_compile, trainer_of
+from speechsrt.commands.trainer import settle_compile, trainer_of
 from speechsrt.commands.weights import initial_model, settle_encoder_rate
 from speechsrt.corpora.base import Corpus
 from speechsrt.corpora.manifest import SPLITS, Contents

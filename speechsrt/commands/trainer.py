@@ -1,4 +1,4 @@
-"""What runs a model: the device, compilation, Lightning's trainer and its loggers."""
+"""What runs a model: compilation, Lightning's trainer and its loggers."""
 
 import logging
 import os
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
+from speechsrt.commands.device import device_of
 from speechsrt.commands.screen import is_interactive
 from speechsrt.errors import UserError
 
@@ -26,18 +26,6 @@ QUIET = (
     "Grad strides do not match bucket view strides",
 )
 """Warnings that tell the user of this toolkit nothing."""
-
-
-def device_of(config: dict[str, Any]) -> torch.device:
-    """Return the device that the trainer's accelerator means.
-
-    Raises:
-        UserError: a GPU where there is none.
-    """
-    wanted = config["trainer"]["accelerator"]
-    if wanted in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise UserError(f"trainer.accelerator={wanted}: this machine shows no GPU; use trainer=cpu")
-    return torch.device("cuda" if wanted in ("gpu", "cuda", "auto") and torch.cuda.is_available() else "cpu")
 
 
 def settle_compile(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from speechsrt.audio.files import UnreadableAudioError, probe, read
 from speechsrt.build import build
+from speechsrt.commands.device import device_of
+from speechsrt.commands.foreign import check_typed
 from speechsrt.commands.screen import progress, say_rejected
-from speechsrt.commands.task import check_typed, named
-from speechsrt.commands.trainer import device_of
 from speechsrt.corpora.manifest import audio_path, read_records, seconds_of
 from speechsrt.errors import UserError
 from speechsrt.export import package
@@ -33,7 +33,7 @@ def _parts(config: dict[str, Any]) -> tuple[Recogniser, Any]:
         if config[key] is None:
             raise UserError(f"{key}=: name {what}")
     model = package.load_recogniser(config["checkpoint"]).to(device_of(config))
-    check_typed(named(model.task), config)
+    check_typed(model.task, config)
     if not Path(config["input"]).exists():
         raise UserError(f"input={config['input']}: there is no such file or folder")
     if config["overlap_seconds"] >= config["chunk_seconds"] / 2:
