@@ -67,10 +67,13 @@ def test_the_front_has_the_row_that_validation_chose() -> None:
         ("librispeech_mini", "validation", False),
         ("librispeech_mini", "wer", False),
         ("librispeech_mini", "cer", False),
+        ("librispeech_mini", "validation_cer", False),
     ],
 )
 def test_errors_are_better_where_they_are_lower(name: str, y: str, high_is_good: bool) -> None:
-    scores = {"accuracy": 0.9} if name == "v1_30_ten_words" else {"wer": 0.1, "cer": 0.1}
+    scores = (
+        {"accuracy": 0.9} if name == "v1_30_ten_words" else {"wer": 0.1, "cer": 0.1, "validation_cer": 0.1}
+    )
     result = {"seed": 0, "trained_weights": 1, "validation": 0.5, "false_rejects": 0.1} | scores
     rows = [Summary(named(name).rows["learned"], [result])]
     assert _panel({"x": "trained_weights", "y": y}, rows).high_is_good is high_is_good

@@ -107,12 +107,12 @@ def _typed(run: Run) -> Iterable[str]:
 
 
 def _course(folder: Path, best_epoch: int) -> Result:
-    """Return the validation scores of all epochs, and the one that chose the epoch."""
+    """Return the validation scores of all epochs, and those of the epoch that was chosen."""
     history = read_history(folder / "metrics.csv")
     course = {name: [round(float(row[name]), 6) for row in history if row.get(name)] for name in VALIDATION}
     known = {name: scores for name, scores in course.items() if scores}
-    scores = next(iter(known.values()), [])
-    best = {"validation": scores[best_epoch - 1]} if scores and best_epoch else {}
+    named = {"validation": next(iter(known.values()), []), "validation_cer": known.get("val_cer", [])}
+    best = {name: scores[best_epoch - 1] for name, scores in named.items() if scores and best_epoch}
     return best | {
         "course": {name: " ".join(f"{score:g}" for score in scores) for name, scores in known.items()}
     }

@@ -11,6 +11,7 @@ from speechsrt.scoring.intervals import mean_interval
 
 SCORES = {
     "validation": "validation, %",
+    "validation_cer": "validation CER, %",
     "accuracy": "accuracy, %",
     "macro_accuracy": "macro accuracy, %",
     "false_rejects": "false rejects, %",
@@ -18,7 +19,7 @@ SCORES = {
     "cer": "CER, %",
 }
 """Fractions, told in percent with their intervals."""
-ERRORS = ("false_rejects", "wer", "cer")
+ERRORS = ("false_rejects", "wer", "cer", "validation_cer")
 """Of these, the ones that are better where they are lower; validation is, where it is a WER."""
 HEADS = SCORES | {
     "trained_weights": "trained weights",

@@ -184,7 +184,9 @@ def test_errors_of_sentences(tables: Path, tmp_path: Path) -> None:
     write_run(tmp_path / "run", 0)
     rows = "a.flac,x y z,x,2,3\nb.flac,x,x,0,1\nc.flac,,x,1,0\nd.flac,x y,x z,1,2\n"
     (tmp_path / "run/predictions.csv").write_text(f"utterance,said,heard,errors,words\n{rows}")
+    (tmp_path / "run/metrics.csv").write_text("epoch,step,val_wer,val_cer\n0,1,0.9,0.5\n1,2,0.8,0.6\n")
     result = keep(run, tmp_path / "run", tmp_path / "kept")
+    assert (result["validation"], result["validation_cer"]) == (0.8, 0.6)
     assert errors_of(result) == [2, 0, 1, 1]
     assert words_of(result) == [3, 1, 0, 2]
 
