@@ -1,19 +1,24 @@
 """Write the tables of ``results/`` into README and docs.
 
 They stand between ``<!-- results/NAME.md -->`` and ``<!-- end -->``. The tables themselves are made
-again from the rows that are kept, by what ``speechsrt table`` writes.
+again from the rows that are kept, by what ``speechsrt table`` writes; so are the plots that a page
+shows as ``pictures/tables/NAME.png``.
 """
 
 import re
 from pathlib import Path
 
-from speechsrt.commands.table_pages import write_table
+from speechsrt.commands.table_pages import panels_of, write_table
 from speechsrt.commands.table_results import results_of
 from speechsrt.commands.table_rows import named
+from speechsrt.commands.table_summary import summaries
 from speechsrt.config.files import options
+from speechsrt.reports.pareto import panels_picture
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
+PICTURES = ROOT / "docs" / "pictures" / "tables"
+SHOWN = re.compile(r"pictures/tables/(\w+)\.png")
 BLOCK = re.compile(r"(<!-- results/(\w+)\.md -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -35,11 +40,27 @@ def filled(block: re.Match[str]) -> str:
     return f"{block[1]}{table}{block[3]}"
 
 
+def shown() -> set[str]:
+    """Return the tables whose plots a page shows."""
+    files = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    return {name for path in files for name in SHOWN.findall(path.read_text(encoding="utf-8"))}
+
+
+def draw(name: str) -> None:
+    """Write a table's plots."""
+    table = named(name)
+    panels = panels_of(table, summaries(table, results_of(table, RESULTS)))
+    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / f"{name}.png").write_bytes(panels_picture(panels))
+
+
 def main() -> None:
-    """Write tables and pages."""
+    """Write tables, plots and pages."""
     for name in kept():
         table = named(name)
         write_table(table, results_of(table, RESULTS), RESULTS)
+    for name in shown():
+        draw(name)
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
 

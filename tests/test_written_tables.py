@@ -44,6 +44,17 @@ def test_tables_are_of_the_rows_that_are_kept(name: str, tmp_path: Path) -> None
         assert (tmp_path / name).with_suffix(suffix).read_text(encoding="utf-8") == kept
 
 
+def test_plots_that_pages_show_can_be_drawn(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = script.shown()
+    assert "layouts_ten_words" in shown
+    assert all((script.PICTURES / f"{name}.png").is_file() for name in shown)
+    monkeypatch.setattr(script, "PICTURES", tmp_path / "tables")
+    script.draw("layouts_ten_words")
+    assert (tmp_path / "tables" / "layouts_ten_words.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_block_is_filled_and_nothing_else_is_touched(script: ModuleType) -> None:
     text = "before\n<!-- results/layouts_ten_words.md -->\nold\n<!-- end -->\nafter\n"
     filled = script.BLOCK.sub(script.filled, text)

@@ -122,8 +122,7 @@ def _write_page(
 ) -> None:
     parts: list[Part] = [Paragraph(table.about), Grid(*_grid(table, rows)), Paragraph(EXPLAINED)]
     sections = [Section("Rows", parts)]
-    panels = [panel for plot in table.plots or PLOTS if (panel := _panel(plot, rows)).points]
-    if panels:
+    if panels := panels_of(table, rows):
         told = "; ".join(f"{panel.y} against {panel.x}" for panel in panels)
         sections.append(Section("Plots", [Picture(panels_picture(panels), told)]))
     if compared:
@@ -131,6 +130,11 @@ def _write_page(
     sections.append(Section("Runs", [Grid(*_runs(rows))]))
     done = sum(len(row.results) for row in rows)
     write_report(path, f"Table {table.name}", [("runs", str(done)), ("rows", str(len(rows)))], sections)
+
+
+def panels_of(table: Table, rows: list[Summary]) -> list[Panel]:
+    """Return the plots of a table: those that it names, else of the score against each cost."""
+    return [panel for plot in table.plots or PLOTS if (panel := _panel(plot, rows)).points]
 
 
 def _panel(plot: Mapping[str, Any], rows: list[Summary]) -> Panel:
