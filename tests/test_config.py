@@ -46,6 +46,32 @@ def test_any_path_survives_the_grammar(path: str) -> None:
     assert parsed(quoted(f"run_dir={path}")).value() == path
 
 
+@pytest.mark.parametrize("name", NASTY)
+def test_own_options_stand_beside_the_projects(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / name
+    (own / "experiment").mkdir(parents=True)
+    (own / "pointwise").mkdir()
+    (own / "experiment/product.yaml").write_text("# @package _global_\nbatch_size: 7\n")
+    (own / "pointwise/thin.yaml").write_text("defaults: [low_rank]\nrank: 3\n")
+    (own / "pointwise/ternary.yaml").write_text("not: the project's\n")
+    with pytest.raises(UserError, match="experiment=product: no such option"):
+        config.load(["experiment=product"])
+    monkeypatch.setenv("SPEECHSRT_CONF", str(own))
+    loaded = config.load(["experiment=product", "pointwise=thin"])
+    assert (loaded["batch_size"], loaded["pointwise"]["rank"]) == (7, 3)
+    assert config.load(["pointwise=ternary"])["pointwise"]["density"] == 0.3
+    assert {"product", "ten_words_learned"} <= set(config.options("experiment"))
+    assert config.options("pointwise").count("ternary") == 1
+
+
+def test_own_options_in_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECHSRT_CONF", str(tmp_path / "none"))
+    with pytest.raises(UserError, match=r"SPEECHSRT_CONF=.*none: no such folder; name one with table/"):
+        config.load([])
+
+
 def test_a_path_in_quotes_is_the_path_inside() -> None:
     assert config.load(["run_dir='a b'"])["run_dir"] == "a b"
 

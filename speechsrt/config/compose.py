@@ -11,10 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from speechsrt.config.checks import check
-from speechsrt.config.files import conf_dir
+from speechsrt.config.files import conf_dir, own_dir
 from speechsrt.config.mistakes import check_groups, explained
 from speechsrt.config.resume import resumed, wanted
-from speechsrt.config.typed import parsed, quoted, split
+from speechsrt.config.typed import parsed, quote, quoted, split
 from speechsrt.errors import UserError
 
 
@@ -58,8 +58,10 @@ def _plain(prepared: Sequence[str]) -> dict[str, Any]:
 
 
 def _composed(overrides: Sequence[str]) -> DictConfig:
+    own = own_dir()
+    beside = [] if own is None else [f"hydra.searchpath=[{quote(f'file://{own}')}]"]
     with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+        return compose("config", overrides=[*beside, *overrides])
 
 
 def _absolute(config: dict[str, Any]) -> dict[str, Any]:

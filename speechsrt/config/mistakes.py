@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from speechsrt.build import suggest
-from speechsrt.config.files import conf_dir, groups, options
+from speechsrt.config.files import file_of, groups, options
 from speechsrt.config.typed import split
 from speechsrt.errors import UserError
 
@@ -65,7 +65,7 @@ def _choices_among(overrides: Sequence[str]) -> list[str]:
 
 
 def _has(group: str, option: str, key: str) -> bool:
-    stored = OmegaConf.load(conf_dir() / group / f"{option}.yaml")
+    stored = OmegaConf.load(file_of(group, option))
     inside = OmegaConf.select(stored, group, default=stored)
     return OmegaConf.select(inside, key, default=stored) is not stored
 

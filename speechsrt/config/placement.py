@@ -5,7 +5,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from speechsrt.build import suggest
-from speechsrt.config.files import conf_dir, options
+from speechsrt.config.files import file_of, options
 from speechsrt.errors import UserError
 
 
@@ -25,7 +25,7 @@ def _rule(entry: Any) -> dict[str, Any]:
     kind = str(entry["kind"])
     if kind not in options("pointwise"):
         raise UserError(f"placement: kind={kind} does not exist; {suggest(kind, options('pointwise'))}")
-    base = OmegaConf.to_container(OmegaConf.load(conf_dir() / "pointwise" / f"{kind}.yaml"))
+    base = OmegaConf.to_container(OmegaConf.load(file_of("pointwise", kind)))
     assert isinstance(base, dict)
     typed = {str(key): value for key, value in entry.items() if key != "kind"}
     for key in typed:

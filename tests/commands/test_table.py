@@ -1,7 +1,6 @@
 """Tables: what their rows are, what runs, what is kept, what is written."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from speechsrt import config
 from speechsrt.commands import table, table_runner
 from speechsrt.commands.table_results import errors_of, found, keep, outdated, words_of
 from speechsrt.commands.table_rows import Run, named, recipe_hash, runs_of, table_of
-from speechsrt.config import compose, files
+from speechsrt.config import files
 from speechsrt.errors import UserError
 
 Refused = Callable[..., str]
@@ -40,11 +39,10 @@ shorthand:
 
 @pytest.fixture
 def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words_folder: Path) -> Path:
-    """A copy of ``conf/table`` that tables can be added to, with one, ``tones``."""
-    own = tmp_path / "conf"
-    shutil.copytree(files.conf_dir(), own)
-    for module in (compose, files):
-        monkeypatch.setattr(module, "conf_dir", lambda: own)
+    """A folder of own tables, with one, ``tones``."""
+    own = tmp_path / "own options"
+    (own / "table").mkdir(parents=True)
+    monkeypatch.setenv(files.OWN, str(own))
     (own / "table/tones.yaml").write_text(TEXT.format(name="tones", root=words_folder, tiny=TINY))
     named.cache_clear()
     recipe_hash.cache_clear()
