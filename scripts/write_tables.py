@@ -1,8 +1,8 @@
 """Write the tables of ``results/`` into README and docs.
 
-They stand between ``<!-- results/NAME.md -->`` and ``<!-- end -->``. The tables themselves are made
-again from the rows that are kept, by what ``speechsrt table`` writes; so are the plots that a page
-shows as ``pictures/tables/NAME.png``.
+They stand between ``<!-- results/NAME.md -->``, or ``<!-- results/NAME.md rows -->`` where what is compared
+is to be left out, and ``<!-- end -->``. The tables themselves are made again from the rows that are kept, by
+what ``speechsrt table`` writes; so are the plots that a page shows as ``pictures/tables/NAME.png``.
 """
 
 import re
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 PICTURES = ROOT / "docs" / "pictures" / "tables"
 SHOWN = re.compile(r"pictures/tables/(\w+)\.png")
-BLOCK = re.compile(r"(<!-- results/(\w+)\.md -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- results/(\w+)\.md( rows)? -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def kept() -> list[str]:
@@ -37,7 +37,8 @@ def pages() -> dict[Path, str]:
 def filled(block: re.Match[str]) -> str:
     """Return a block with its table."""
     table = (RESULTS / f"{block[2]}.md").read_text(encoding="utf-8")
-    return f"{block[1]}{table}{block[3]}"
+    rows, *_ = table.partition("\n\n")
+    return block[1] + (f"{rows.rstrip()}\n" if block[3] else table)
 
 
 def shown() -> set[str]:

@@ -62,6 +62,15 @@ def test_a_block_is_filled_and_nothing_else_is_touched(script: ModuleType) -> No
     assert filled == text.replace("old\n", table)
 
 
+def test_a_block_of_the_rows_alone(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "two.md").write_text("| a |\n| - |\n| 1 |\n\n| error of |\n| - |\n| 2 |\n")
+    monkeypatch.setattr(script, "RESULTS", tmp_path)
+    text = "<!-- results/two.md rows -->\nold\n<!-- end -->\n"
+    assert script.BLOCK.sub(script.filled, text) == text.replace("old", "| a |\n| - |\n| 1 |")
+
+
 def test_the_front_has_the_row_that_validation_chose() -> None:
     table = named("layouts_ten_words")
     panel = _panel(table.plots[0], summaries(table, results_of(table, RESULTS)))
