@@ -54,7 +54,7 @@ ONLY = {
     "ngram_text": ("prepare",),
     "input": ("spot", "transcribe", "import_nemo"),
     "output": ("import_nemo", "table"),
-    **dict.fromkeys(("table", "dry", "jobs", "only"), ("table",)),
+    **dict.fromkeys(("table", "dry", "jobs", "only", "seeds"), ("table",)),
     "chunk_seconds": ("transcribe",),
     "overlap_seconds": ("transcribe",),
     "threshold": ("spot",),

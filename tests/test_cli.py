@@ -77,7 +77,7 @@ def test_an_unknown_verb(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("key", cli.ONLY)
 def test_keys_of_other_verbs(key: str, capsys: pytest.CaptureFixture[str]) -> None:
     numbers = ("ngram", "seconds", "budget", "threshold", "false_alarms", "snr", "jobs")
-    others = {"table": "none", "dry": "true", "only": "[x]"}
+    others = {"table": "none", "dry": "true", "only": "[x]", "seeds": "[1]"}
     value = "3" if key.endswith(numbers) else others.get(key, "x")
     with pytest.raises(SystemExit) as caught:
         cli.main(["benchmark", f"{key}={value}"])

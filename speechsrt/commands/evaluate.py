@@ -8,7 +8,7 @@ import torch
 from speechsrt.commands.corpus import corpus_of, hash_of, load_corpus, say_contents
 from speechsrt.commands.device import device_of
 from speechsrt.commands.foreign import check_typed
-from speechsrt.commands.results import print_metrics, write_results
+from speechsrt.commands.results import print_metrics, write_metrics, write_results
 from speechsrt.commands.runs import check_free, folder_of, start
 from speechsrt.commands.screen import say, say_rejected
 from speechsrt.commands.task import check_corpus, named
@@ -71,6 +71,7 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     if config["snr"] is not None:
         about["snr"] = config["snr"]
     metrics = write_results(folder, task, about, model.cpu(), result, settings)
+    write_metrics(folder, metrics)
     print_metrics(metrics, task, folder)
     return metrics
 

@@ -21,9 +21,7 @@ from speechsrt.training.history import read_history
 def write_results(
     folder: Path, task: Task, about: dict[str, Any], model: SpeechModel, result: Any, settings: str
 ) -> dict[str, Any]:
-    """Write ``metrics.json``, ``predictions.csv``, ``report.html`` and what else the task has.
-
-    Returns the metrics.
+    """Write ``predictions.csv``, ``report.html`` and what else the task has; return the metrics.
 
     Args:
         folder: the run's.
@@ -35,14 +33,17 @@ def write_results(
     """
     layers = costs_of(model)
     metrics = {"task": task.name} | about | result.metrics() | counts(model, layers) | {"commit": commit()}
-    write_atomically(
-        folder / "metrics.json", (json.dumps(metrics, indent=2, ensure_ascii=False) + "\n").encode()
-    )
     write_atomically(folder / "predictions.csv", _csv(result.predictions()))
     history: list[dict[str, object]] = [dict(row) for row in read_history(folder / "metrics.csv")]
     rows = layer_rows(layers, model.reference_seconds)
     task.report(folder, metrics, result, history, rows, settings, spectra_sections(folder, model))
     return metrics
+
+
+def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    """Write ``metrics.json``, the last file of a run: where it is, all else is."""
+    text = json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(folder / "metrics.json", text.encode())
 
 
 def _csv(rows: list[dict[str, Any]]) -> bytes:

@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from speechsrt.build import suggest
+from speechsrt.commands.foreign import REMEDIES
 from speechsrt.commands.screen import console, say
 from speechsrt.commands.screen import output as screen
 from speechsrt.commands.table_costs import estimates
 from speechsrt.commands.table_pages import write_table
 from speechsrt.commands.table_results import found, keep, outdated, results_of
-from speechsrt.commands.table_rows import MACHINE, Run, Table, runs_of, table_of
+from speechsrt.commands.table_rows import Run, Table, runs_of, table_of
 from speechsrt.commands.table_runner import Runner
+from speechsrt.commands.table_summary import check_columns
 from speechsrt.config.files import options
 from speechsrt.errors import UserError
+from speechsrt.models.model import TASKS
 from speechsrt.reports.tables import table as drawn
 
-OWN = ("table", "dry", "jobs", "only", "run_dir", "output")
+OWN = ("table", "dry", "jobs", "only", "seeds", "run_dir", "output")
 PASSED = ("data_root", "workers", "hold_hours", "compile", "save_minutes")
-"""Keys that go on to every row: where and how it runs, not what it is."""
+"""Keys that go on to the rows whose task has a use for them: where and how these run, not what they are."""
 
 
 def check(config: dict[str, Any]) -> None:
@@ -38,7 +41,7 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     missing = [run for run in wanted if found(run, kept) is None]
     say([f"{run.name}: its recipe has changed since it ran" for run in missing if outdated(run, kept)])
     if config["dry"]:
-        screen.print(estimates(table, missing, kept, config["jobs"]))
+        screen.print(estimates(table, missing, _bases(missing, runs), kept, config["jobs"]))
         return {}
     failed = _execute(missing, runs, kept, config)
     told, grids = write_table(table, results_of(table, kept), kept)
@@ -57,44 +60,74 @@ def _chosen(config: dict[str, Any]) -> tuple[Table, list[Run]]:
     if config["table"].get("name") is None:
         known = [name for name in options("table") if name != "none"]
         raise UserError(f"table=: name one of {', '.join(known)}")
-    passed = [*PASSED, "trainer", *(f"trainer.{key}" for key in MACHINE)]
+    passed = (*PASSED, "trainer", "trainer.accelerator")
     for key in config["typed"]:
-        if key not in (*OWN, *passed) and not key.startswith("table."):
+        if key not in (*OWN, *passed):
             raise UserError(
                 f"{key}: rows of a table run as they are written; only {', '.join(passed)} can be typed"
             )
+    if config["trainer"]["devices"] != 1:
+        raise UserError("trainer: a row runs on one device, or its batches would be others; see jobs=")
     table = table_of(config["table"])
+    check_columns(table)
     only = config["only"] or list(table.rows)
     for name in only:
         if name not in table.rows:
             raise UserError(f"only: table={table.name} has no row {name}; {suggest(name, table.rows)}")
-    return table, [run for run in runs_of(table) if run.row.name in only]
+    runs = [run for run in runs_of(table) if run.row.name in only]
+    seeds = config["seeds"]
+    if seeds is not None and not {run.seed for run in runs} >= set(seeds):
+        raise UserError(f"seeds: table={table.name} has {sorted({run.seed for run in runs})}")
+    return table, [run for run in runs if seeds is None or run.seed in seeds]
 
 
 def _execute(missing: list[Run], runs: Path, kept: Path, config: dict[str, Any]) -> int:
     """Run what is missing, ``jobs`` at once, first what others begin with; return how many have failed."""
     jobs = config["jobs"]
-    passed = [f"{key}={config[key]}" for key in PASSED if key in config["typed"]]
-    if any(key.partition(".")[0] == "trainer" for key in config["typed"]):
-        passed += [f"trainer.{key}={config['trainer'][key]}" for key in MACHINE if key in config["trainer"]]
     shared = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))} if jobs > 1 else {}
-    started = Runner(runs, passed, shared | dict(os.environ))
+    started = Runner(runs, {task: _passed(task, config) for task in TASKS}, shared | dict(os.environ))
 
     order = sorted(missing, key=lambda run: len(_before(run)))
-    # Hydra composes one configuration at a time, so the folders' hashes are found out before workers ask.
-    places = {run.name: run.folder(runs) for run in order}
+    # Hydra composes one configuration at a time, so what the workers will ask for is found out before.
+    places = {run.name: run.folder(runs) for run in order if run.model}
     pool, failed = ThreadPoolExecutor(jobs), 0
     try:
         begun = {pool.submit(started.made, run, wait=False): run for run in order}
         for done in as_completed(begun):
             run = begun[done]
-            if done.result():
-                keep(run, places[run.name], kept)
-                console.print(f"{run.name}: done")
-            failed += not done.result()
+            failed += not (done.result() and _kept(run, places[run.name], kept))
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more begins
     return failed
+
+
+def _passed(task: str, config: dict[str, Any]) -> list[str]:
+    """Return the overrides that rows of a task get behind their own."""
+    useful = [key for key in PASSED if key in config["typed"] and key not in REMEDIES[task]]
+    passed = [f"{key}={config[key]}" for key in useful]
+    if {"trainer", "trainer.accelerator"} & set(config["typed"]):
+        passed.append(f"trainer.accelerator={config['trainer']['accelerator']}")
+    return passed
+
+
+def _kept(run: Run, place: Path, kept: Path) -> bool:
+    """Keep a run's result; say so, or what its folder lacks."""
+    try:
+        keep(run, place, kept)
+    except (OSError, ValueError, KeyError) as error:
+        console.print(f"{run.name}: {place} is no whole run ({error}); remove it, and it runs again")
+        return False
+    console.print(f"{run.name}: done")
+    return True
+
+
+def _bases(missing: list[Run], runs: Path) -> list[Run]:
+    """Return the runs that missing ones begin with and that will run for them, each once."""
+    before = {base.folder(runs): base for run in missing for base in _before(run)}
+    own = {run.folder(runs) for run in missing}
+    return [
+        base for place, base in before.items() if place not in own and not (place / "metrics.json").is_file()
+    ]
 
 
 def _before(run: Run) -> list[Run]:

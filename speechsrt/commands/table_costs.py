@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.table import Table as Screen
@@ -47,26 +47,36 @@ class Size:
     epochs: int
 
 
-def estimates(table: Table, missing: list[Run], output: Path, jobs: int) -> Screen:
+def estimates(table: Table, missing: list[Run], bases: list[Run], output: Path, jobs: int) -> Screen:
     """Return what is missing with its size and the minutes that it is likely to take.
 
     A run's time is that of the measured run of the same kind of network whose operations are nearest, in
-    proportion to operations and hours of sound.
+    proportion to operations and hours of sound. What is compressed counts as what it begins with.
+
+    Args:
+        table: the table.
+        missing: its runs that will run.
+        bases: runs of other tables that will run before them.
+        output: where results are kept, of this table and of others.
+        jobs: runs at once.
     """
     rates = list(_rates(output))
-    sizes = {run.row.name: _size(run) for run in missing if run.row.verb == "train"}
+    sizes: dict[tuple[str, str], Size | None] = {}
     lines, total = [], 0.0
-    for run in missing:
-        size = sizes.get(run.row.name)
-        if size is None:
-            what = f"{run.row.verb} {run.before.name}" if run.before else run.row.verb
-            lines.append((run.name, None, None, None, None, what))
+    for run in (*bases, *missing):
+        name = run.name if run.table is table else f"{run.table.name}/{run.name}"
+        row = (run.table.name, run.row.name)
+        if row not in sizes:
+            sizes[row] = _size(run)
+        if (size := sizes[row]) is None:
+            lines.append((name, None, None, None, None, f"{run.row.verb}, seconds"))
             continue
-        minutes, rate = _minutes(size, table.hours, rates)
+        minutes, rate = _minutes(size, run.table.hours, rates)
         total += minutes or 0.0
         told = (size.trained_weights, short(size.operations), size.epochs, minutes and f"{minutes:.0f}")
-        lines.append((run.name, *told, rate.where if rate else "nothing has run yet"))
-    title = f"{table.name}: {len(missing)} runs missing, {total / 60:.1f} hours of jobs"
+        lines.append((name, *told, rate.where if rate else "nothing has run yet"))
+    before = f" and {len(bases)} that they begin with" if bases else ""
+    title = f"{table.name}: {len(missing)} runs missing{before}, {total / 60:.1f} hours of jobs"
     title += f", {total / 60 / jobs:.1f} hours with jobs={jobs}" if jobs > 1 else ""
     return drawn(f"{title}\n{table.needs}".strip(), COLUMNS, lines)
 
@@ -83,8 +93,15 @@ def _minutes(size: Size, hours: float | None, rates: list[Rate]) -> tuple[float 
     return size.epochs * hours * rate.seconds * size.operations / rate.operations / 60, rate
 
 
-def _size(run: Run) -> Size:
+def _size(run: Run) -> Size | None:
+    """Return what a run trains; None where it trains nothing."""
+    before = run.before
     assert run.row.overrides is not None
+    if run.row.verb == "evaluate":
+        return None
+    if run.row.verb == "compress" and before is not None and (size := _size(before)):
+        typed = [text for text in run.row.overrides if text.startswith("trainer.max_epochs=")]
+        return replace(size, epochs=config.load(typed)["trainer"]["max_epochs"]) if typed else size
     settings = config.load(run.row.overrides)
     model = model_of(settings)
     told = counts(model, costs_of(model))

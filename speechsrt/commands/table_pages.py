@@ -30,8 +30,9 @@ PLOTS = [{"x": "trained_weights"}, {"x": "stored_bits"}, {"x": "operations"}]
 EXPLAINED = (
     "An interval with ± is Student's t over the seeds, one in brackets that over the utterances of one seed. "
     "A difference is told in points of the error rate, below zero where the first row is better; it is real "
-    "where neither interval holds zero. Visible is the smallest true difference that so many seeds find with "
-    "probability 0.8; needed are the seeds that would find the one seen."
+    "where neither interval holds zero, which one seed cannot tell. Visible is the smallest true difference "
+    "that so many seeds find with a probability of about 0.8; needed are the seeds, on the same utterances, "
+    "that would find the one seen."
 )
 
 
@@ -75,7 +76,7 @@ def _compared(table: Table, pairs: list[tuple[str, str, Comparison]]) -> tuple[l
                 f"{100 * found.difference:+.2f}",
                 f"± {100 * found.half:.2f}" if many else None,
                 f"{100 * found.low:+.2f} to {100 * found.high:+.2f}",
-                "yes" if found.real else "no",
+                ("yes" if found.real else "no") if many else None,
                 f"{100 * found.visible:.2f}" if many else None,
                 found.needed,
             )
@@ -102,7 +103,8 @@ def _plain(row: Summary, table: Table) -> dict[str, Any]:
 
 def _compared_plain(table: Table, first: str, second: str, found: Comparison) -> dict[str, Any]:
     finite = {key: value for key, value in vars(found).items() if value not in (float("inf"), None)}
-    return {"row": first, "against": second, "real": found.real} | finite
+    real = {"real": found.real} if found.seeds > 1 else {}
+    return {"row": first, "against": second} | real | finite
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

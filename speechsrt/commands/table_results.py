@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from speechsrt import config
+from omegaconf import OmegaConf
+
 from speechsrt.commands.table_rows import Run, Table, runs_of
 from speechsrt.reports.files import write_atomically
 from speechsrt.training.history import read_history
@@ -53,7 +54,7 @@ def keep(run: Run, folder: Path, output: Path) -> Result:
     result: Result = {"row": run.row.name, "seed": run.seed, "hash": run.hash}
     result |= {"command": shlex.join(["speechsrt", *_typed(run)]), "commit": metrics["commit"]}
     result |= {"network": network_of(run)}
-    result |= {"machine": machine(), "minutes": round(metrics["train_seconds"] / 60, 1)}
+    result |= {"machine": machine(_accelerator(folder)), "minutes": round(metrics["train_seconds"] / 60, 1)}
     result |= {key: metrics[key] for key in KEPT if key in metrics}
     result |= _course(folder, metrics.get("best_epoch", 0))
     result |= _outcomes(folder / "predictions.csv")
@@ -64,12 +65,8 @@ def keep(run: Run, folder: Path, output: Path) -> Result:
 
 
 def network_of(run: Run) -> str:
-    """Return the class of the network that a run trains, or that the one does which it begins with."""
-    before = run.before
-    if run.row.verb != "train" and before is not None:
-        return network_of(before)
-    assert run.row.overrides is not None
-    return config.load(run.row.overrides)["model"]["_target_"].rpartition(".")[2]
+    """Return the class of a run's network."""
+    return run.model["_target_"].rpartition(".")[2]
 
 
 def errors_of(result: Result) -> list[int]:
@@ -86,15 +83,20 @@ def words_of(result: Result) -> list[int]:
     return [int(n) for n in result["said"].split()] if "said" in result else [1] * result["utterances"]
 
 
-def machine() -> str:
-    """Return the processor's name and the threads a run had of it, or the GPU's."""
+def machine(accelerator: str) -> str:
+    """Return the name of the processor, or of the GPU where the accelerator means that."""
     import torch
 
-    if torch.cuda.is_available():
+    if accelerator != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def _accelerator(folder: Path) -> str:
+    settings = OmegaConf.load(folder / "config.yaml")
+    return str(OmegaConf.select(settings, "trainer.accelerator"))
 
 
 def _typed(run: Run) -> Iterable[str]:

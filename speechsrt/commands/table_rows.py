@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from speechsrt import config
-from speechsrt.build import check_arguments, suggest
+from speechsrt.build import suggest
+from speechsrt.commands.table_checks import ROW, check_file, check_links
 from speechsrt.errors import UserError
 
-VERBS = ("train", "compress", "evaluate")
 RECIPE = (
     *("data", "negatives", "features", "augment", "model", "placement", "pointwise", "text"),
     *("optim", "schedule", "trainer", "batch_size", "balance", "label_smoothing", "batch_seconds"),
@@ -85,7 +85,10 @@ class Run:
         """Twelve hexadecimal digits that change with the recipe, not with the machine."""
         before = self.before
         assert self.row.overrides is not None
-        return recipe_hash(self.row.verb, self.row.overrides, before.hash if before else None)
+        try:
+            return recipe_hash(self.row.verb, self.row.overrides, before.hash if before else None)
+        except UserError as error:
+            raise UserError(f"table={self.table.name}: {self.row.name}: {error}") from None
 
     @property
     def before(self) -> "Run | None":
@@ -98,6 +101,15 @@ class Run:
                 f"table={self.table.name}: {self.name} begins with {row.name}, which has no such seed"
             )
         return Run(table, row, self.seed)
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The node of the network that it trains, or that the run has which it begins with."""
+        before = self.before
+        if self.row.verb != "train" and before is not None:
+            return before.model
+        assert self.row.overrides is not None
+        return _model(self.row.overrides)
 
     def folder(self, runs: Path) -> Path:
         """Return its run folder: another recipe has another one."""
@@ -126,20 +138,14 @@ def table_of(node: Mapping[str, Any]) -> Table:
     ``overrides``, ``verb``, ``from``, ``seeds``, ``published`` and whatever else columns and plots tell.
 
     Raises:
-        UserError: a key that no table has, a row without a beginning, a verb that makes no row.
+        UserError: what `speechsrt.commands.table_checks` finds.
     """
     name = str(node.get("name"))
-    check_arguments(_keys, {key: value for key, value in node.items() if value is not None}, f"table={name}")
+    check_file(name, node)
     common, seeds = _flat(node.get("common", [])), node.get("seeds", [])
     listed = {**node.get("rows", {}), **dict(_combinations(node.get("grid", {})))}
-    rows = {str(key): _row(name, str(key), about, common, seeds) for key, about in listed.items()}
-    for row in rows.values():
-        if row.start is not None and "/" not in row.start and row.start not in rows:
-            raise UserError(f"table={name}: {row.name} begins with {row.start}; {suggest(row.start, rows)}")
-    for pair in node.get("compare", []):
-        for row in pair:
-            if row not in rows:
-                raise UserError(f"table={name}: compare names {row}; {suggest(row, rows)}")
+    rows = {str(key): _row(str(key), about, common, seeds) for key, about in listed.items()}
+    check_links(name, rows, node.get("compare", []))
     told = (node.get("about", ""), node.get("needs", ""), rows, node.get("columns", []))
     return Table(name, *told, node.get("plots", []), node.get("compare", []), node.get("hours"))
 
@@ -155,16 +161,23 @@ def origin(table: Table, row: Row) -> tuple[Table, Row]:
     """Return the row that another begins with, and its table."""
     assert row.start is not None
     other, _, name = row.start.rpartition("/")
-    table = named(other) if other else table
-    if name not in table.rows:
-        raise UserError(f"table={table.name}: has no row {name}; {suggest(name, table.rows)}")
-    return table, table.rows[name]
+    home = named(other) if other else table
+    if name not in home.rows:
+        raise UserError(f"table={home.name}: has no row {name}; {suggest(name, home.rows)}")
+    if home.rows[name].overrides is None:
+        raise UserError(f"table={table.name}: {row.name} begins with {name}, which others published")
+    return home, home.rows[name]
 
 
 @cache
 def named(name: str) -> Table:
     """Return a table by its name, as its file has it."""
     return table_of(config.load([f"table={name}"])["table"])
+
+
+@cache
+def _model(overrides: tuple[str, ...]) -> dict[str, Any]:
+    return config.load(overrides)["model"]
 
 
 @cache
@@ -180,33 +193,9 @@ def recipe_hash(verb: str, overrides: tuple[str, ...], before: str | None = None
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _keys(
-    name: str,
-    about: str = "",
-    needs: str = "",
-    hours: float | None = None,
-    common: list[Any] | None = None,
-    seeds: list[int] | None = None,
-    rows: dict[str, Any] | None = None,
-    grid: dict[str, Any] | None = None,
-    columns: list[str] | None = None,
-    plots: list[dict[str, Any]] | None = None,
-    compare: list[list[str]] | None = None,
-    shorthand: dict[str, Any] | None = None,
-) -> None:
-    """The keys of a table and their kinds; ``shorthand`` holds what its overrides refer to."""
-
-
-def _row(table: str, name: str, node: Mapping[str, Any], common: list[str], seeds: list[int]) -> Row:
-    own = {"label", "overrides", "verb", "from", "seeds", "published"}
+def _row(name: str, node: Mapping[str, Any], common: list[str], seeds: list[int]) -> Row:
     verb, overrides = node.get("verb", "train"), node.get("overrides")
-    if verb not in VERBS:
-        raise UserError(f"table={table}: {name} has verb: {verb}; choose from {', '.join(VERBS)}")
     if overrides is not None:
-        if verb != "train" and "from" not in node:
-            raise UserError(
-                f"table={table}: {name} is to {verb}; write from: with the row that it begins with"
-            )
         overrides = (*(common if verb == "train" else ()), *_flat(overrides))
     return Row(
         name,
@@ -216,7 +205,7 @@ def _row(table: str, name: str, node: Mapping[str, Any], common: list[str], seed
         node.get("from"),
         tuple(node.get("seeds", seeds)),
         node.get("published", {}),
-        {key: value for key, value in node.items() if key not in own},
+        {key: value for key, value in node.items() if key not in ROW},
     )
 
 

@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechsrt.commands.screen import console
 from speechsrt.commands.table_rows import Run
+from speechsrt.models.model import task_of
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,15 @@ class Runner:
 
     Attributes:
         runs: the folder above the run folders.
-        passed: overrides that every run gets behind its own.
+        passed: by task, overrides that its runs get behind their own.
         environment: of the processes.
+        failed: folders of runs that have failed, which are not tried again.
     """
 
     runs: Path
-    passed: list[str]
+    passed: Mapping[str, list[str]]
     environment: Mapping[str, str]
+    failed: set[Path] = field(default_factory=set)
 
     def made(self, run: Run, wait: bool = True) -> bool:
         """Make a run, and before it the one that it begins with; say whether it is there.
@@ -45,7 +48,12 @@ class Runner:
             if lock is None:
                 console.print(f"{run.name}: left to another process, which is at it")
                 return False
-            return (place / "metrics.json").is_file() or self._run(run, place, lock)
+            if (place / "metrics.json").is_file():
+                return True
+            if place in self.failed or not self._run(run, place, lock):
+                self.failed.add(place)
+                return False
+            return True
 
     def _run(self, run: Run, place: Path, lock: int) -> bool:
         """Run, or go on with, what is not done; what it says goes into a file beside the folder."""
@@ -55,7 +63,7 @@ class Runner:
         else:
             shutil.rmtree(place, ignore_errors=True)  # begun, and killed before anything was saved
             words = [*run.command(self.runs), f"run_dir={place}"]
-        command = [sys.executable, "-m", "speechsrt.cli", *words, *self.passed]
+        command = [sys.executable, "-m", "speechsrt.cli", *words, *self.passed[task_of(run.model)]]
         with log.open("a", encoding="utf-8") as file:
             # The lock is held until the process ends, even where this one is killed before it.
             done = subprocess.run(

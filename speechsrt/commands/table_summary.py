@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from speechsrt.build import suggest
 from speechsrt.commands.table_results import Result, errors_of, words_of
 from speechsrt.commands.table_rows import Row, Table
+from speechsrt.errors import UserError
 from speechsrt.reports.tables import short
 from speechsrt.scoring.comparisons import Comparison, compare
 from speechsrt.scoring.intervals import mean_interval
@@ -32,6 +34,15 @@ HEADS = SCORES | {
 }
 COUNTS = ("trained_weights", "total_weights", "stored_bits")
 WORK = ("multiplications_per_second", "additions_per_second", "operations")
+
+
+def check_columns(table: Table) -> None:
+    """Raise a UserError for a column or an axis that no row can tell anything of."""
+    known = {*HEADS, "snr", *(key for row in table.rows.values() for key in row.about)}
+    axes = [plot[axis] for plot in table.plots for axis in ("x", "y") if axis in plot]
+    for name in (*table.columns, *axes):
+        if name not in known:
+            raise UserError(f"table={table.name}: column {name}: no row tells it; {suggest(name, known)}")
 
 
 @dataclass(frozen=True)

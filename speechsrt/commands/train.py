@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from speechsrt.build import build, check_arguments, locate
 from speechsrt.commands.corpus import corpus_of, data_root, hash_of, load_corpus, say_contents, split_of
 from speechsrt.commands.device import device_of
-from speechsrt.commands.results import print_metrics, write_results
+from speechsrt.commands.results import print_metrics, write_metrics, write_results
 from speechsrt.commands.runs import check_free, folder_of, resumes, start
 from speechsrt.commands.screen import console, is_interactive, output, say, say_rejected, silence
 from speechsrt.commands.task import Task, check_corpus, chosen
@@ -189,6 +189,7 @@ def _finish(plan: Plan, contents: Contents, settings: str) -> dict[str, Any]:
     metrics = write_results(plan.folder, plan.task, about, model.cpu(), result, settings)
     beside = {"metrics": metrics, "data": config["data"], "negatives": config["negatives"]}
     package.save(model, plan.folder / "model.safetensors", beside)
+    write_metrics(plan.folder, metrics)
     print_metrics(metrics, plan.task, plan.folder)
     return metrics
 

@@ -34,6 +34,7 @@ KINDS: dict[str, Any] = {
     "dry": bool,
     "jobs": int,
     "only": list | None,
+    "seeds": list[int] | None,
     "ngram": int | None,
     "ngram_text": str | None,
     "weight_budget": int | None,

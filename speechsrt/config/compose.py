@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from speechsrt.config.checks import check
 from speechsrt.config.files import conf_dir, own_dir
@@ -42,7 +43,16 @@ def load(overrides: Sequence[str]) -> dict[str, Any]:
     config = _plain(prepared) if run is None else _plain(()) | resumed(run, prepared)
     keys = [split(override)[0] for override in overrides]
     check(config, keys)
+    _check_name(config, prepared)
     return _absolute(config) | {"typed": keys}
+
+
+def _check_name(config: dict[str, Any], prepared: Sequence[str]) -> None:
+    """Raise a UserError where a table is not called as its file is: its results would be those of another."""
+    chosen = dict(split(text) for text in prepared).get("table", "none")
+    name = config["table"].get("name")
+    if chosen not in ("none", name):
+        raise UserError(f"table={chosen}: its file has name: {name}; write name: {chosen}")
 
 
 def _plain(prepared: Sequence[str]) -> dict[str, Any]:
@@ -51,7 +61,7 @@ def _plain(prepared: Sequence[str]) -> dict[str, Any]:
     final = [f"++{text.lstrip('+')}" if split(text)[0].startswith("trainer.") else text for text in prepared]
     try:
         plain = OmegaConf.to_container(_composed(final), resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise explained(error, final, _composed) from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import MarkedYAMLError
 
 from speechsrt.build import suggest
 from speechsrt.config.files import file_of, groups, options
@@ -31,6 +32,8 @@ def explained(error: Exception, overrides: Sequence[str], compose: Compose) -> U
         overrides: what was composed.
         compose: composes overrides, to see which of them is at fault.
     """
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        return UserError(f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}")
     text = f"{error} {error.__cause__ or ''}"
     missing = re.search(r"Could not override '([^']+)'", text)
     if missing:

@@ -15,7 +15,7 @@ COLOURS = (
     *("#111827", "#1f5fa8", "#d9600a", "#0f766e", "#7c3aed", "#be185d"),
     *("#16a34a", "#b45309", "#60a5fa", "#6b7280", "#f59e0b", "#dc2626"),
 )
-MARKERS = "osD^vPX*<>hp"
+MARKERS = "osD^vPX*<>hpd8"
 MOST_IN_A_COLUMN = 14
 
 

@@ -86,6 +86,7 @@ def write_run(place: Path, seed: int, wrong: tuple[int, ...] = (1,)) -> None:
     metrics |= {"multiplications_per_second": 1000, "additions_per_second": 3000}
     metrics |= {"accuracy": 1 - len(wrong) / 4, "accuracy_interval": [0.3, 0.95]}
     (place / "metrics.json").write_text(json.dumps(metrics))
+    (place / "config.yaml").write_text("trainer: {accelerator: cpu}\n")
     (place / "metrics.csv").write_text("epoch,step,val_accuracy\n0,1,0.5\n1,2,0.75\n")
     rows = "".join(f"{n}.wav,a,b,0.9,{int(n in wrong)},1\n" for n in range(4))
     (place / "predictions.csv").write_text(f"utterance,said,heard,probability,errors,words\n{rows}")
@@ -150,19 +151,83 @@ def test_a_killed_run_goes_on_where_it_was(tables: Path, pretended: list[list[st
     table.run(chosen("tones", "only=[learned]"))
     assert pretended[0] == ["train", f"resume={saved}"]
     assert pretended[1][-1] == f"run_dir={empty}"
-    assert not (empty / "config.yaml").exists()
+    assert (empty / "config.yaml").read_text() != "seed: 0"
 
 
 def test_keys_of_the_machine_go_on_to_the_rows(tables: Path, pretended: list[list[str]]) -> None:
     table.run(
         chosen("tones", "only=[learned]", "save_minutes=3", "trainer=gpu", "data_root=/some where", "jobs=2")
     )
-    assert pretended[0][-4:] == [
-        "data_root=/some where",
-        "save_minutes=3",
-        "trainer.accelerator=gpu",
-        "trainer.devices=1",
-    ]
+    assert pretended[0][-3:] == ["data_root=/some where", "save_minutes=3", "trainer.accelerator=gpu"]
+
+
+def test_keys_that_only_sentences_use_are_not_for_rows_of_keywords(
+    tables: Path, pretended: list[list[str]]
+) -> None:
+    table.run(chosen("tones", "only=[learned]", "seeds=[0]", "workers=4", "hold_hours=1", "compile=false"))
+    (words,) = pretended
+    assert words[-1] == "compile=False"
+    assert not [word for word in words if word.startswith(("workers", "hold_hours", "trainer.acc"))]
+
+
+def test_some_seeds_run_and_all_are_written(tables: Path, pretended: list[list[str]]) -> None:
+    table.run(chosen())
+    Path("results/tones/ternary-s1.json").unlink()
+    told = table.run(chosen("tones", "seeds=[0]"))
+    assert len(pretended) == 4
+    assert [row["seeds"] for row in told["rows"]] == [[0, 1], [0], []]
+
+
+def test_a_folder_that_is_no_whole_run_is_told_and_the_others_are_kept(
+    tables: Path, pretended: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runs_of(table_of(chosen()["table"]))[0]
+    place = run.folder(Path("runs/tables").absolute())
+    place.mkdir(parents=True)
+    (place / "metrics.json").write_text("{}")
+    with pytest.raises(UserError, match="table=tones: 1 of 4 runs failed"):
+        table.run(chosen())
+    assert f"learned-s0: {place} is no whole run ('commit'); remove it" in capsys.readouterr().err
+    assert Path("results/tones/ternary-s1.json").is_file()
+    assert Path("results/tones.json").is_file()
+
+
+def test_what_others_begin_with_is_tried_once(
+    tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = "".join(f"  a{n}: {{verb: evaluate, from: learned, overrides: [snr={n}]}}\n" for n in range(3))
+    text = TEXT.format(name="after", root="/w", tiny=TINY).replace("  others:", f"{lines}  others:")
+    (tables / "after.yaml").write_text(text)
+    tried = []
+
+    def fail(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        tried.append(command[3])
+        return subprocess.CompletedProcess(command, 2)
+
+    monkeypatch.setattr(table_runner.subprocess, "run", fail)
+    with pytest.raises(UserError, match="table=after: 3 of 3 runs failed"):
+        table.run(chosen("after", "only=[a0,a1,a2]", "seeds=[0]"))
+    assert tried == ["train"]
+    assert "a2-s0: learned-s0, which it begins with, is not there" in capsys.readouterr().err
+
+
+def test_a_dry_run_counts_what_others_begin_with(
+    tables: Path, pretended: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = TEXT.format(name="after", root="/w", tiny=TINY).replace(
+        "  others:",
+        "  noisy: {verb: evaluate, from: tones/learned, overrides: [snr=0]}\n"
+        "  cut: {verb: compress, from: tones/learned, overrides: [trainer.max_epochs=3]}\n  others:",
+    )
+    (tables / "after.yaml").write_text(text)
+    table.run(chosen("after", "only=[noisy,cut]", "dry=true", "seeds=[0]"))
+    shown = capsys.readouterr().out
+    assert "after: 2 runs missing and 1 that they begin with" in shown
+    lines = {line.split()[1]: line.split() for line in shown.splitlines() if "-s0" in line}
+    assert lines["tones/learned-s0"][3] == lines["cut-s0"][3]
+    assert "1" in lines["tones/learned-s0"]
+    assert "3" in lines["cut-s0"]
+    assert "evaluate," in lines["noisy-s0"]
 
 
 def test_what_a_run_has_done_is_kept_small(tables: Path, tmp_path: Path) -> None:
@@ -301,6 +366,9 @@ def test_a_failed_run_is_told_and_the_others_are_kept(
         (("table=tones", "only=[lerned]"), "only: table=tones has no row lerned; did you mean learned?"),
         (("table=tones", "optim.lr=1"), "optim.lr: rows of a table run as they are written; only data_root"),
         (("table=tones", "jobs=0"), "jobs=0: choose from 1 to 256"),
+        (("table=tones", "seeds=[2]"), "seeds: table=tones has [0, 1]"),
+        (("table=tones", "table.seeds=[0]"), "table.seeds: rows of a table run as they are written"),
+        (("table=tones", "trainer=ddp"), "trainer: a row runs on one device, or its batches would be"),
     ],
 )
 def test_mistakes_on_the_command_line(
@@ -321,7 +389,7 @@ def test_mistakes_on_the_command_line(
         (
             "depth: 3, overrides: []",
             "verb: spot, overrides: []",
-            "table=broken: learned has verb: spot; choose from",
+            "table=broken: learned: verb: spot: expected one of train, compress, evaluate",
         ),
         (
             "depth: 3, overrides: []",
@@ -333,6 +401,27 @@ def test_mistakes_on_the_command_line(
             "from: tern, overrides: []",
             "table=broken: learned begins with tern; did you mean",
         ),
+        (
+            "depth: 3, overrides:",
+            "from: ternary, overrides:",
+            "table=broken: learned begins with ternary begins with ternary: a circle",
+        ),
+        (
+            "depth: 3, overrides: []",
+            "from: others, overrides: []",
+            "table=broken: learned begins with others, which others published",
+        ),
+        ("depth: 3, overrides: []", "overides: []", "table=broken: learned has neither overrides: nor"),
+        ("{label: all learned, depth: 3, overrides: []}", "", "table=broken: learned: write {overrides: ["),
+        ("overrides: []", "overrides: seed=1", "table=broken: learned: overrides: seed=1: expected a list"),
+        ("overrides: []", "overrides: [seed=1]", "table=broken: learned: seed= is for the table to write;"),
+        ("overrides: []", "overrides: [optim.l=1]", "table=broken: learned: optim.l: no such key;"),
+        ("overrides: []", "overrides: [], seeds: 3", "table=broken: learned: seeds: 3: expected a list"),
+        (", source: a paper", "", "table=broken: others: published: write source:"),
+        ("[ternary, learned]", "[ternary]", "table=broken: compare: ['ternary']: write pairs"),
+        ("compare:", "plots: [{y: accuracy}]\ncompare:", "table=broken: plots: {'y': 'accuracy'}: write x:"),
+        ("accuracy, trained", "acuracy, trained", "table=broken: column acuracy: no row tells it; did you"),
+        ("name: broken", "name: tones", "table=broken: its file has name: tones; write name: broken"),
     ],
 )
 def test_mistakes_in_a_file(refused: Refused, tables: Path, before: str, after: str, line: str) -> None:
@@ -341,13 +430,18 @@ def test_mistakes_in_a_file(refused: Refused, tables: Path, before: str, after: 
     assert refused("table", "table=broken", "dry=true").startswith(line)
 
 
+def test_a_file_that_is_no_yaml(refused: Refused, tables: Path) -> None:
+    (tables / "broken.yaml").write_text("name: broken\nrows: {a: [\n")
+    assert refused("table", "table=broken").startswith(f"{tables / 'broken.yaml'}, line 3: ")
+
+
 def test_table_keys_are_for_tables(refused: Refused) -> None:
     assert refused("train", "dry=true") == "dry: train does not use it; it goes with table"
 
 
 @pytest.mark.slow
 def test_two_rows_for_real(tables: Path) -> None:
-    told = table.run(chosen("tones", "table.seeds=[0]", "jobs=2"))
+    told = table.run(chosen("tones", "seeds=[0]", "jobs=2"))
     assert [row["seeds"] for row in told["rows"]] == [[0], [0], []]
     kept = json.loads(Path("results/tones/ternary-s0.json").read_text())
     assert kept["trained_weights"] < told["rows"][0]["trained_weights"]

@@ -1,0 +1,92 @@
+"""What is wrong with a table's file, told before anything of it runs."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from speechsrt.build import check_arguments, describe, fits, suggest
+from speechsrt.errors import UserError
+
+ROW: dict[str, Any] = {
+    "label": str,
+    "verb": Literal["train", "compress", "evaluate"],
+    "overrides": list[str | list[str]] | None,
+    "from": str,
+    "seeds": list[int],
+    "published": dict,
+}
+"""The keys of a row that are not for columns and plots alone, and their kinds."""
+WRITTEN = ("seed", "run_dir", "checkpoint", "init_from", "resume")
+"""Keys that the table writes itself."""
+
+
+def check_file(name: str, node: Mapping[str, Any]) -> None:
+    """Raise a UserError for a key that no table has, a value of another kind, a row that makes none."""
+    told = {key: value for key, value in node.items() if value is not None}
+    check_arguments(_keys, told, f"table={name}")
+    for row, about in told.get("rows", {}).items():
+        _check_row(f"table={name}: {row}", about)
+    for pair in told.get("compare", []):
+        if len(pair) != 2:
+            raise UserError(f"table={name}: compare: {pair}: write pairs, [ROW, ROW]")
+    for plot in told.get("plots", []):
+        if "x" not in plot:
+            raise UserError(f"table={name}: plots: {plot}: write x: with a column, and y: with a score")
+
+
+def check_links(name: str, rows: Mapping[str, Any], compare: list[list[str]]) -> None:
+    """Raise a UserError where a row begins with none, in a circle, or is compared with none."""
+    for row in rows.values():
+        seen = [row.name]
+        while row.start is not None and "/" not in row.start:
+            if row.start not in rows:
+                raise UserError(
+                    f"table={name}: {row.name} begins with {row.start}; {suggest(row.start, rows)}"
+                )
+            if row.start in seen:
+                raise UserError(f"table={name}: {' begins with '.join([*seen, row.start])}: a circle")
+            row = rows[row.start]
+            seen.append(row.name)
+    for row in (row for pair in compare for row in pair):
+        if row not in rows:
+            raise UserError(f"table={name}: compare names {row}; {suggest(row, rows)}")
+
+
+def _check_row(where: str, about: Any) -> None:
+    if not isinstance(about, dict):
+        raise UserError(f"{where}: write {{overrides: [KEY=VALUE, ...]}} for what is typed")
+    for key, kind in ROW.items():
+        if key in about and not fits(about[key], kind):
+            raise UserError(f"{where}: {key}: {about[key]}: expected {describe(kind)}")
+    if about.get("overrides") is None and not about.get("published"):
+        known = ", ".join(ROW)
+        raise UserError(
+            f"{where} has neither overrides: nor published:; keys of a row are {known} and your own"
+        )
+    if about.get("published") and "source" not in about["published"]:
+        raise UserError(f"{where}: published: write source: with where the figures stand")
+    if about.get("verb", "train") != "train" and "from" not in about:
+        raise UserError(f"{where} is to {about['verb']}; write from: with the row that it begins with")
+    for override in _flat(about.get("overrides") or []):
+        if (key := override.partition("=")[0]) in WRITTEN:
+            raise UserError(f"{where}: {key}= is for the table to write; seeds: and from: are for you")
+
+
+def _flat(overrides: list[Any]) -> list[str]:
+    return [text for entry in overrides for text in (entry if isinstance(entry, list) else [entry])]
+
+
+def _keys(
+    name: str,
+    about: str = "",
+    needs: str = "",
+    hours: float | None = None,
+    common: list[str | list[str]] | None = None,
+    seeds: list[int] | None = None,
+    rows: dict[str, Any] | None = None,
+    grid: dict[str, Any] | None = None,
+    columns: list[str] | None = None,
+    plots: list[dict[str, Any]] | None = None,
+    compare: list[list[str]] | None = None,
+    shorthand: dict[str, Any] | None = None,
+) -> None:
+    """The keys of a table and their kinds; ``shorthand`` holds what its overrides refer to."""
