@@ -129,7 +129,7 @@ def shrunk(command: list[str]) -> list[str]:
     if verb == "prepare":
         return [*command, *few, *(() if said(rest, "data=") else SYNTHETIC)]
     if verb == "table":  # its runs are those of tests/commands/test_table.py
-        return [*command, *(() if "dry=true" in rest else ["dry=true"]), "table.seeds=[0]"]
+        return [*command, *(() if "dry=true" in rest else ["dry=true"]), "seeds=[0]"]
     if verb == "compress":
         return [verb, *rest, *(word for word in command if word == "trainer.max_epochs=0")]
     if verb != "train" or said(rest, "resume=", "--help"):
