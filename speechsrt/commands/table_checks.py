@@ -12,7 +12,7 @@ ROW: dict[str, Any] = {
     "overrides": list[str | list[str]] | None,
     "from": str,
     "seeds": list[int],
-    "published": dict,
+    "published": dict | None,
 }
 """The keys of a row that are not for columns and plots alone, and their kinds."""
 WRITTEN = ("seed", "run_dir", "checkpoint", "init_from", "resume")

@@ -204,7 +204,7 @@ def _row(name: str, node: Mapping[str, Any], common: list[str], seeds: list[int]
         overrides,
         node.get("from"),
         tuple(node.get("seeds", seeds)),
-        node.get("published", {}),
+        node.get("published") or {},
         {key: value for key, value in node.items() if key not in ROW},
     )
 
