@@ -30,6 +30,7 @@ HEADS = SCORES | {
     "multiplications_per_second": "mult. / s",
     "additions_per_second": "add. / s",
     "operations": "operations / s",
+    "snr": "signal to noise, dB",
     "published": "published, %",
 }
 COUNTS = ("trained_weights", "total_weights", "stored_bits")
@@ -38,7 +39,7 @@ WORK = ("multiplications_per_second", "additions_per_second", "operations")
 
 def check_columns(table: Table) -> None:
     """Raise a UserError for a column or an axis that no row can tell anything of."""
-    known = {*HEADS, "snr", *(key for row in table.rows.values() for key in row.about)}
+    known = {*HEADS, *(key for row in table.rows.values() for key in row.about)}
     axes = [plot[axis] for plot in table.plots for axis in ("x", "y") if axis in plot]
     for name in (*table.columns, *axes):
         if name not in known:
