@@ -41,6 +41,14 @@ def test_what_is_kept_is_of_the_recipe_that_stands_there(name: str) -> None:
     assert kept == current
 
 
+def test_a_twin_takes_rows_but_not_what_others_published_of_them() -> None:
+    whole, other, twin = named("v1_30"), named("v2_35"), named("v1_30_ten_words")
+    assert list(whole.rows) == list(other.rows) == list(twin.rows)
+    told = [{row.name for row in table.rows.values() if row.published} for table in (whole, other, twin)]
+    assert told == [{"learned", "ternary_wide"}, {"learned"}, set()]
+    assert whole.rows["learned"].published != other.rows["learned"].published
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "row"), WEIGHTS)
 def test_trained_weights(name: str, row: str) -> None:
