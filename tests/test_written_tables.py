@@ -73,7 +73,7 @@ def test_a_block_of_the_rows_alone(
 
 def test_the_front_has_the_row_that_validation_chose() -> None:
     table = named("layouts_ten_words")
-    panel = _panel(table.plots[0], summaries(table, results_of(table, RESULTS)))
+    panel = _panel(table, table.plots[0], summaries(table, results_of(table, RESULTS)))
     labels = [point.label for point in front(panel.points, panel.high_is_good)]
     assert labels == ["5x4x80 ternary", "4x1x192 ternary"]
 
@@ -95,5 +95,6 @@ def test_errors_are_better_where_they_are_lower(name: str, y: str, high_is_good:
         {"accuracy": 0.9} if name == "v1_30_ten_words" else {"wer": 0.1, "cer": 0.1, "validation_cer": 0.1}
     )
     result = {"seed": 0, "trained_weights": 1, "validation": 0.5, "false_rejects": 0.1} | scores
-    rows = [Summary(named(name).rows["learned"], [result])]
-    assert _panel({"x": "trained_weights", "y": y}, rows).high_is_good is high_is_good
+    table = named(name)
+    rows = [Summary(table.rows["learned"], [result])]
+    assert _panel(table, {"x": "trained_weights", "y": y}, rows).high_is_good is high_is_good

@@ -15,7 +15,7 @@ from speechsrt.commands.screen import console, say
 from speechsrt.commands.screen import output as screen
 from speechsrt.commands.table_costs import estimates
 from speechsrt.commands.table_pages import write_table
-from speechsrt.commands.table_results import found, keep, outdated, results_of
+from speechsrt.commands.table_results import elsewhere, found, keep, outdated, results_of, write_result
 from speechsrt.commands.table_rows import Run, Table, runs_of, table_of
 from speechsrt.commands.table_runner import Runner
 from speechsrt.commands.table_summary import check_columns
@@ -40,6 +40,7 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     runs, kept = Path(config["run_dir"] or "runs/tables").absolute(), Path(config["output"] or "results")
     missing = [run for run in wanted if found(run, kept) is None]
     say([f"{run.name}: its recipe has changed since it ran" for run in missing if outdated(run, kept)])
+    missing = _not_elsewhere(missing, kept, write=not config["dry"])
     if config["dry"]:
         screen.print(estimates(table, missing, _bases(missing, runs), kept, config["jobs"]))
         return {}
@@ -79,6 +80,16 @@ def _chosen(config: dict[str, Any]) -> tuple[Table, list[Run]]:
     if seeds is not None and not {run.seed for run in runs} >= set(seeds):
         raise UserError(f"seeds: table={table.name} has {sorted({run.seed for run in runs})}")
     return table, [run for run in runs if seeds is None or run.seed in seeds]
+
+
+def _not_elsewhere(missing: list[Run], kept: Path, write: bool) -> list[Run]:
+    """Return the runs that no other table has of the same recipe; take over those that one has."""
+    known = {run.name: elsewhere(run, kept) for run in missing}
+    for run in missing:
+        if write and (result := known[run.name]) is not None:
+            write_result(run, result, kept)
+            console.print(f"{run.name}: another table has it")
+    return [run for run in missing if known[run.name] is None]
 
 
 def _execute(missing: list[Run], runs: Path, kept: Path, config: dict[str, Any]) -> int:

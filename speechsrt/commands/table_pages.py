@@ -9,7 +9,15 @@ from typing import Any
 
 from speechsrt.commands.table_results import Result
 from speechsrt.commands.table_rows import Table
-from speechsrt.commands.table_summary import ERRORS, HEADS, SCORES, Summary, comparisons, summaries
+from speechsrt.commands.table_summary import (
+    ERRORS,
+    HEADS,
+    SCORES,
+    Summary,
+    comparisons,
+    main_score,
+    summaries,
+)
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.page import Grid, Paragraph, Part, Picture, Section, write_report
 from speechsrt.reports.pareto import Panel, Point, panels_picture
@@ -27,8 +35,10 @@ COMPARED = (
 )
 DESIGN = ("real", "visible", "seeds needed")
 PLOTS = [{"x": "trained_weights"}, {"x": "stored_bits"}, {"x": "operations"}]
-EXPLAINED = (
-    "An interval with ± is Student's t over the seeds, one in brackets that over the utterances of one seed. "
+INTERVALS = (
+    "An interval with ± is Student's t over the seeds, one in brackets that over the utterances of one seed."
+)
+DIFFERENCES = (
     "A difference is told in points of the error rate, below zero where the first row is better; it is real "
     "where neither interval holds zero, which one seed cannot tell. Visible is the smallest true difference "
     "that so many seeds find with a probability of about 0.8; needed are the seeds, on the same utterances, "
@@ -122,29 +132,26 @@ def _csv(rows: list[dict[str, Any]]) -> str:
 def _write_page(
     path: Path, table: Table, rows: list[Summary], compared: list[tuple[str, str, Comparison]]
 ) -> None:
-    parts: list[Part] = [Paragraph(table.about), Grid(*_grid(table, rows)), Paragraph(EXPLAINED)]
+    parts: list[Part] = [Paragraph(table.about), Grid(*_grid(table, rows)), Paragraph(INTERVALS)]
     sections = [Section("Rows", parts)]
     if panels := panels_of(table, rows):
         told = "; ".join(f"{panel.y} against {panel.x}" for panel in panels)
         sections.append(Section("Plots", [Picture(panels_picture(panels), told)]))
     if compared:
-        sections.append(Section("Comparisons", [Grid(*_compared(table, compared))]))
-    sections.append(Section("Runs", [Grid(*_runs(rows))]))
+        sections.append(Section("Comparisons", [Grid(*_compared(table, compared)), Paragraph(DIFFERENCES)]))
+    sections.append(Section("Runs", [Grid(*_runs(table, rows))]))
     done = sum(len(row.results) for row in rows)
     write_report(path, f"Table {table.name}", [("runs", str(done)), ("rows", str(len(rows)))], sections)
 
 
 def panels_of(table: Table, rows: list[Summary]) -> list[Panel]:
     """Return the plots of a table: those that it names, else of the score against each cost."""
-    return [panel for plot in table.plots or PLOTS if (panel := _panel(plot, rows)).points]
+    return [panel for plot in table.plots or PLOTS if (panel := _panel(table, plot, rows)).points]
 
 
-def _panel(plot: Mapping[str, Any], rows: list[Summary]) -> Panel:
+def _panel(table: Table, plot: Mapping[str, Any], rows: list[Summary]) -> Panel:
     """Return a plot of the rows that have both of its numbers."""
-    x = plot["x"]
-    y = plot.get("y") or next(
-        (key for key in ("accuracy", "wer") if any(row.number(key) is not None for row in rows)), "accuracy"
-    )
+    x, y = plot["x"], plot.get("y") or main_score(table)
     points = []
     for row in rows:
         across, up = row.number(x), row.number(y)
@@ -160,14 +167,15 @@ def _panel(plot: Mapping[str, Any], rows: list[Summary]) -> Panel:
     return Panel(heads[0], heads[1], points, not errors, front=not joined, joined=joined)
 
 
-def _runs(rows: list[Summary]) -> tuple[list[str], Sequence[Row]]:
+def _runs(table: Table, rows: list[Summary]) -> tuple[list[str], Sequence[Row]]:
     """Return every run: what came of it, where, and the command."""
-    columns = ["row", "seed", "score, %", "minutes", "machine", "commit", "recipe", "command"]
+    score = main_score(table)
+    columns = ["row", "seed", HEADS[score], "minutes", "machine", "commit", "recipe", "command"]
     cells = [
         (
             row.row.name,
             result["seed"],
-            f"{100 * result.get('accuracy', result.get('wer', 0.0)):.2f}",
+            f"{100 * result[score]:.2f}" if score in result else None,
             f"{result['minutes']:.1f}",
             result["machine"],
             result["commit"],

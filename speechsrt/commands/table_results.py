@@ -39,6 +39,15 @@ def outdated(run: Run, output: Path) -> bool:
     return run.result(output).is_file() and found(run, output) is None
 
 
+def elsewhere(run: Run, output: Path) -> Result | None:
+    """Return what another table keeps of the same recipe and seed, None where none does."""
+    for path in sorted(output.glob(f"*/*-s{run.seed}.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if result.get("hash") == run.hash:
+            return result
+    return None
+
+
 def results_of(table: Table, output: Path) -> dict[str, list[Result]]:
     """Return the results of each row that has some, in the order of the seeds."""
     rows: dict[str, list[Result]] = {}
@@ -58,10 +67,16 @@ def keep(run: Run, folder: Path, output: Path) -> Result:
     result |= {key: metrics[key] for key in KEPT if key in metrics}
     result |= _course(folder, metrics.get("best_epoch", 0))
     result |= _outcomes(folder / "predictions.csv")
+    write_result(run, result, output)
+    return result
+
+
+def write_result(run: Run, result: Result, output: Path) -> None:
+    """Write the result of a run, under the name that its row has in its table."""
     path = run.result(output)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
-    return result
+    named = result | {"row": run.row.name}
+    write_atomically(path, (json.dumps(named, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def network_of(run: Run) -> str:

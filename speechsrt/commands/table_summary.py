@@ -33,8 +33,14 @@ HEADS = SCORES | {
     "snr": "signal to noise, dB",
     "published": "published, %",
 }
+MAIN = ("accuracy", "wer", "cer", "validation", "validation_cer")
 COUNTS = ("trained_weights", "total_weights", "stored_bits")
 WORK = ("multiplications_per_second", "additions_per_second", "operations")
+
+
+def main_score(table: Table) -> str:
+    """Return the score that a table is about: that of the test split, unless it tells validation alone."""
+    return next((score for score in MAIN if score in table.columns), "accuracy")
 
 
 def check_columns(table: Table) -> None:

@@ -141,6 +141,32 @@ def test_a_changed_recipe_runs_again(
     assert found(run, Path("results")) is not None
 
 
+def test_what_another_table_has_is_taken_over(tables: Path, pretended: list[list[str]]) -> None:
+    table.run(chosen())
+    text = (tables / "tones.yaml").read_text().replace("name: tones", "name: others")
+    text = (
+        text.replace("max_epochs=1", "max_epochs=3")
+        .replace("learned: {", "whole: {")
+        .replace("learned]", "whole]")
+    )
+    (tables / "others.yaml").write_text(
+        text.replace("depth: 3, overrides: [", "depth: 3, overrides: [trainer.max_epochs=1", 1)
+    )
+    named.cache_clear()
+    table.run(chosen("others", "dry=true"))
+    assert not Path("results/others").exists()
+    pretended.clear()
+    table.run(chosen("others"))
+    assert {next(w for w in line if w.startswith("seed=")) for line in pretended} == {"seed=0", "seed=1"}
+    assert all("pointwise=ternary" in line for line in pretended), (
+        "the learned net is that of the other table"
+    )
+    ours, theirs = (
+        json.loads(Path(f"results/{name}-s1.json").read_text()) for name in ("others/whole", "tones/learned")
+    )
+    assert ours == theirs | {"row": "whole"}
+
+
 def test_a_killed_run_goes_on_where_it_was(tables: Path, pretended: list[list[str]]) -> None:
     runs = runs_of(table_of(chosen()["table"]))
     saved, empty = (run.folder(Path("runs/tables").absolute()) for run in (runs[0], runs[2]))
@@ -279,6 +305,21 @@ def test_numbers_and_text_of_a_table(tables: Path, tmp_path: Path) -> None:
     for word in ("all ternary", "c0ffee", "data:image/png", "speechsrt train"):
         assert word in page
     assert (kept / "tones.csv").read_text().splitlines()[0].startswith("row,label,seeds,validation")
+
+
+def test_a_table_that_chooses_shows_no_score_of_the_test_split(tables: Path, tmp_path: Path) -> None:
+    """That of validation is 1, that of the test split 0.75."""
+    text = (tables / "tones.yaml").read_text().replace("[validation, accuracy,", "[validation,")
+    (tables / "tones.yaml").write_text(text)
+    for run in runs_of(table_of(chosen()["table"])):
+        write_run(tmp_path / run.name, run.seed)
+        (tmp_path / run.name / "metrics.csv").write_text("epoch,step,val_accuracy\n0,1,0.5\n1,2,1.0\n")
+        keep(run, tmp_path / run.name, tmp_path / "results")
+    table.run(chosen())
+    page = (tmp_path / "results/tones.html").read_text()
+    assert "validation, %" in page
+    assert "100.00" in page
+    assert "75.00" not in page
 
 
 def test_results_without_errors_by_utterance_are_not_compared(tables: Path, tmp_path: Path) -> None:
