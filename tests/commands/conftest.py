@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from projecting import compressed
 from spelling import fitted, write_spelling
+from tabling import pretend, write_tones_table
 
 from speechsrt import config
 from speechsrt.cli import main
@@ -86,3 +87,16 @@ def recogniser(spelling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("runs") / "spelling"
     fitted(spelling, folder, "trainer.max_epochs=40")
     return folder
+
+
+@pytest.fixture
+def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words_folder: Path) -> Path:
+    """A folder of own tables, with one, ``tones``."""
+    monkeypatch.chdir(tmp_path)
+    return write_tones_table(tmp_path, words_folder, monkeypatch)
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Runs that write what a run would, at once; returns their command lines."""
+    return pretend(monkeypatch)

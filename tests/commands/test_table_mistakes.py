@@ -1,0 +1,90 @@
+"""Tables: what is wrong with a file, or with what is typed beside it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tabling import TEXT, TINY
+
+Refused = Callable[..., str]
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ((), "table=: name one of "),
+        (("table=nonsense",), "table=nonsense: no such option; did you mean none?"),
+        (("table=tones", "only=[lerned]"), "only: table=tones has no row lerned; did you mean learned?"),
+        (("table=tones", "optim.lr=1"), "optim.lr: rows of a table run as they are written; only data_root"),
+        (("table=tones", "jobs=0"), "jobs=0: choose from 1 to 256"),
+        (("table=tones", "seeds=[2]"), "seeds: table=tones has [0, 1]"),
+        (("table=tones", "table.seeds=[0]"), "table.seeds: rows of a table run as they are written"),
+        (("table=tones", "trainer=ddp"), "trainer: a row runs on one device, or its batches would be"),
+    ],
+)
+def test_mistakes_on_the_command_line(
+    refused: Refused, tables: Path, typed: tuple[str, ...], line: str
+) -> None:
+    assert refused("table", *typed).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ("hours:", "ours:", "table=broken.ours: no such setting; did you mean hours?"),
+        (
+            "[ternary, learned]",
+            "[ternary, lernt]",
+            "table=broken: compare names lernt; did you mean learned?",
+        ),
+        (
+            "depth: 3, overrides: []",
+            "verb: spot, overrides: []",
+            "table=broken: learned: verb: spot: expected one of train, compress, evaluate",
+        ),
+        (
+            "depth: 3, overrides: []",
+            "verb: evaluate, overrides: []",
+            "table=broken: learned is to evaluate; write from:",
+        ),
+        (
+            "depth: 3, overrides: []",
+            "from: tern, overrides: []",
+            "table=broken: learned begins with tern; did you mean",
+        ),
+        (
+            "depth: 3, overrides:",
+            "from: ternary, overrides:",
+            "table=broken: learned begins with ternary begins with ternary: a circle",
+        ),
+        (
+            "depth: 3, overrides: []",
+            "from: others, overrides: []",
+            "table=broken: learned begins with others, which others published",
+        ),
+        ("depth: 3, overrides: []", "overides: []", "table=broken: learned has neither overrides: nor"),
+        ("{label: all learned, depth: 3, overrides: []}", "", "table=broken: learned: write {overrides: ["),
+        ("overrides: []", "overrides: seed=1", "table=broken: learned: overrides: seed=1: expected a list"),
+        ("overrides: []", "overrides: [seed=1]", "table=broken: learned: seed= is for the table to write;"),
+        ("overrides: []", "overrides: [optim.l=1]", "table=broken: learned: optim.l: no such key;"),
+        ("overrides: []", "overrides: [], seeds: 3", "table=broken: learned: seeds: 3: expected a list"),
+        (", source: a paper", "", "table=broken: others: published: write source:"),
+        ("[ternary, learned]", "[ternary]", "table=broken: compare: ['ternary']: write pairs"),
+        ("compare:", "plots: [{y: accuracy}]\ncompare:", "table=broken: plots: {'y': 'accuracy'}: write x:"),
+        ("accuracy, trained", "acuracy, trained", "table=broken: column acuracy: no row tells it; did you"),
+        ("name: broken", "name: tones", "table=broken: its file has name: tones; write name: broken"),
+    ],
+)
+def test_mistakes_in_a_file(refused: Refused, tables: Path, before: str, after: str, line: str) -> None:
+    text = TEXT.format(name="broken", root="/w", tiny=TINY)
+    (tables / "broken.yaml").write_text(text.replace(before, after))
+    assert refused("table", "table=broken", "dry=true").startswith(line)
+
+
+def test_a_file_that_is_no_yaml(refused: Refused, tables: Path) -> None:
+    (tables / "broken.yaml").write_text("name: broken\nrows: {a: [\n")
+    assert refused("table", "table=broken").startswith(f"{tables / 'broken.yaml'}, line 3: ")
+
+
+def test_table_keys_are_for_tables(refused: Refused) -> None:
+    assert refused("train", "dry=true") == "dry: train does not use it; it goes with table"
