@@ -16,7 +16,10 @@ COLOURS = (
     *("#16a34a", "#b45309", "#60a5fa", "#6b7280", "#f59e0b", "#dc2626"),
 )
 MARKERS = "osD^vPX*<>hpd8"
-MOST_IN_A_COLUMN = 14
+PANEL_WIDTH, PANEL_HEIGHT, LEAST_WIDTH = 3.7, 3.6, 6.0
+"""Inches; so wide that a page shows three panels with letters as large as its own."""
+LETTER, KEY, LINE = 0.075, 0.5, 0.2
+"""Inches of the legend: a letter, a key with its gap, a line."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,18 @@ class Panel:
 def panels_picture(panels: Sequence[Panel]) -> bytes:
     """Return panels side by side, with one legend of all rows, or of the groups that are joined, as a PNG."""
     styles = _styles(panels)
-    columns = math.ceil(len(styles) / MOST_IN_A_COLUMN)
+    width = max(LEAST_WIDTH, PANEL_WIDTH * len(panels))
+    columns = max(1, int(width / (LETTER * max(map(len, styles)) + KEY)))
+    height = PANEL_HEIGHT + LINE * math.ceil(len(styles) / columns)
     with plain_text():
-        figure = Figure(figsize=(4.2 * len(panels) + 2.3 * columns, 4.2), dpi=120, layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             _draw(axes, panel, styles)
         keys = [
             Line2D([], [], color=colour, marker=marker, linestyle="", label=label, markerfacecolor=fill)
             for label, (colour, marker, fill) in styles.items()
         ]
-        figure.legend(handles=keys, loc="outside right center", frameon=False, fontsize=8, ncols=columns)
+        figure.legend(handles=keys, loc="outside lower center", frameon=False, fontsize=9, ncols=columns)
         return png(figure)
 
 
