@@ -47,4 +47,4 @@ def test_joined_groups_have_one_entry_each_and_published_points_are_hollow() -> 
 def test_a_picture_of_two_panels(largest: float) -> None:
     points = [point("one", largest / 2, 90), point("two", largest, 95, "h", published=True)]
     made = panels_picture([Panel("x", "y", points, True), Panel("x", "y", points, False, joined=True)])
-    assert imread(io.BytesIO(made)).shape[1] > 1000
+    assert imread(io.BytesIO(made)).shape[1] > 800
