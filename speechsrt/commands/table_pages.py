@@ -19,7 +19,7 @@ from speechsrt.commands.table_summary import (
     summaries,
 )
 from speechsrt.reports.files import write_atomically
-from speechsrt.reports.page import Grid, Paragraph, Part, Picture, Section, write_report
+from speechsrt.reports.page import Grid, Paragraph, Part, Picture, Preformatted, Section, write_report
 from speechsrt.reports.pareto import Panel, Point, panels_picture
 from speechsrt.reports.tables import Row, markdown
 from speechsrt.scoring.comparisons import Comparison
@@ -139,7 +139,8 @@ def _write_page(
         sections.append(Section("Plots", [Picture(panels_picture(panels), told)]))
     if compared:
         sections.append(Section("Comparisons", [Grid(*_compared(table, compared)), Paragraph(DIFFERENCES)]))
-    sections.append(Section("Runs", [Grid(*_runs(table, rows))]))
+    commands = "\n".join(result["command"] for row in rows for result in row.results)
+    sections.append(Section("Runs", [Grid(*_runs(table, rows)), Preformatted(commands, "Their commands")]))
     done = sum(len(row.results) for row in rows)
     write_report(path, f"Table {table.name}", [("runs", str(done)), ("rows", str(len(rows)))], sections)
 
@@ -168,9 +169,9 @@ def _panel(table: Table, plot: Mapping[str, Any], rows: list[Summary]) -> Panel:
 
 
 def _runs(table: Table, rows: list[Summary]) -> tuple[list[str], Sequence[Row]]:
-    """Return every run: what came of it, where, and the command."""
+    """Return every run: what came of it, and where."""
     score = main_score(table)
-    columns = ["row", "seed", HEADS[score], "minutes", "machine", "commit", "recipe", "command"]
+    columns = ["row", "seed", HEADS[score], "minutes", "machine", "commit", "recipe"]
     cells = [
         (
             row.row.name,
@@ -180,7 +181,6 @@ def _runs(table: Table, rows: list[Summary]) -> tuple[list[str], Sequence[Row]]:
             result["machine"],
             result["commit"],
             result["hash"],
-            result["command"],
         )
         for row in rows
         for result in row.results
