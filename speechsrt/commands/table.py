@@ -15,7 +15,7 @@ from speechsrt.commands.screen import console, say
 from speechsrt.commands.screen import output as screen
 from speechsrt.commands.table_costs import estimates
 from speechsrt.commands.table_pages import write_table
-from speechsrt.commands.table_results import elsewhere, found, keep, outdated, results_of, write_result
+from speechsrt.commands.table_results import found, keep, kept_anywhere, outdated, results_of, write_result
 from speechsrt.commands.table_rows import Run, Table, runs_of, table_of
 from speechsrt.commands.table_runner import Runner
 from speechsrt.commands.table_summary import check_columns
@@ -84,12 +84,12 @@ def _chosen(config: dict[str, Any]) -> tuple[Table, list[Run]]:
 
 def _not_elsewhere(missing: list[Run], kept: Path, write: bool) -> list[Run]:
     """Return the runs that no other table has of the same recipe; take over those that one has."""
-    known = {run.name: elsewhere(run, kept) for run in missing}
+    known = kept_anywhere(kept) if missing else {}
     for run in missing:
-        if write and (result := known[run.name]) is not None:
+        if write and (result := known.get((run.hash, run.seed))) is not None:
             write_result(run, result, kept)
             console.print(f"{run.name}: another table has it")
-    return [run for run in missing if known[run.name] is None]
+    return [run for run in missing if (run.hash, run.seed) not in known]
 
 
 def _execute(missing: list[Run], runs: Path, kept: Path, config: dict[str, Any]) -> int:

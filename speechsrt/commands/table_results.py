@@ -39,13 +39,10 @@ def outdated(run: Run, output: Path) -> bool:
     return run.result(output).is_file() and found(run, output) is None
 
 
-def elsewhere(run: Run, output: Path) -> Result | None:
-    """Return what another table keeps of the same recipe and seed, None where none does."""
-    for path in sorted(output.glob(f"*/*-s{run.seed}.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        if result.get("hash") == run.hash:
-            return result
-    return None
+def kept_anywhere(output: Path) -> dict[tuple[str, int], Result]:
+    """Return the results of all tables by recipe and seed."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(output.glob("*/*-s*.json"))]
+    return {(result["hash"], result["seed"]): result for result in results if "hash" in result}
 
 
 def results_of(table: Table, output: Path) -> dict[str, list[Result]]:
@@ -60,23 +57,23 @@ def results_of(table: Table, output: Path) -> dict[str, list[Result]]:
 def keep(run: Run, folder: Path, output: Path) -> Result:
     """Write the result of a finished run folder; return it."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    result: Result = {"row": run.row.name, "seed": run.seed, "hash": run.hash}
+    result: Result = {"seed": run.seed, "hash": run.hash}
     result |= {"command": shlex.join(["speechsrt", *_typed(run)]), "commit": metrics["commit"]}
     result |= {"network": network_of(run)}
     result |= {"machine": machine(_accelerator(folder)), "minutes": round(metrics["train_seconds"] / 60, 1)}
     result |= {key: metrics[key] for key in KEPT if key in metrics}
     result |= _course(folder, metrics.get("best_epoch", 0))
     result |= _outcomes(folder / "predictions.csv")
-    write_result(run, result, output)
-    return result
+    return write_result(run, result, output)
 
 
-def write_result(run: Run, result: Result, output: Path) -> None:
-    """Write the result of a run, under the name that its row has in its table."""
+def write_result(run: Run, result: Result, output: Path) -> Result:
+    """Write the result of a run, under the name that its row has in its table; return it."""
     path = run.result(output)
     path.parent.mkdir(parents=True, exist_ok=True)
-    named = result | {"row": run.row.name}
+    named = {"row": run.row.name} | {key: value for key, value in result.items() if key != "row"}
     write_atomically(path, (json.dumps(named, indent=1, ensure_ascii=False) + "\n").encode())
+    return named
 
 
 def network_of(run: Run) -> str:

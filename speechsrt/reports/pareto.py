@@ -17,7 +17,7 @@ COLOURS = (
 )
 MARKERS = "osD^vPX*<>hpd8"
 PANEL_WIDTH, PANEL_HEIGHT, LEAST_WIDTH = 3.7, 3.6, 6.0
-"""Inches; so wide that a page shows three panels with letters as large as its own."""
+"""Inches; three panels stay legible at the width of a page."""
 LETTER, KEY, LINE = 0.075, 0.5, 0.2
 """Inches of the legend: a letter, a key with its gap, a line."""
 
