@@ -63,6 +63,7 @@ def keep(run: Run, folder: Path, output: Path) -> Result:
     result |= {"machine": machine(_accelerator(folder)), "minutes": round(metrics["train_seconds"] / 60, 1)}
     result |= {key: metrics[key] for key in KEPT if key in metrics}
     result |= _course(folder, metrics.get("best_epoch", 0))
+    result |= _cut(folder / "projection.json")
     result |= _outcomes(folder / "predictions.csv")
     return write_result(run, result, output)
 
@@ -130,6 +131,14 @@ def _course(folder: Path, best_epoch: int) -> Result:
     return best | {
         "course": {name: " ".join(f"{score:g}" for score in scores) for name, scores in known.items()}
     }
+
+
+def _cut(path: Path) -> Result:
+    """Return the mean over the layers of how far ``compress`` put them from what they were."""
+    if not path.is_file():
+        return {}
+    errors = [layer["error"] for layer in json.loads(path.read_text(encoding="utf-8"))]
+    return {"cut_error": round(sum(errors) / len(errors), 4)}
 
 
 def _outcomes(path: Path) -> Result:

@@ -30,6 +30,7 @@ HEADS = SCORES | {
     "multiplications_per_second": "mult. / s",
     "additions_per_second": "add. / s",
     "operations": "operations / s",
+    "cut_error": "error of the cut",
     "snr": "signal to noise, dB",
     "published": "published, %",
 }

@@ -22,6 +22,14 @@ def test_what_a_run_has_done_is_kept_small(tables: Path, tmp_path: Path) -> None
     assert str(tmp_path / "run") not in json.dumps(result)
 
 
+def test_how_much_compressing_cut_is_kept(tables: Path, tmp_path: Path) -> None:
+    run = runs_of(table_of(chosen()["table"]))[0]
+    write_run(tmp_path / "run", 0)
+    assert "cut_error" not in keep(run, tmp_path / "run", tmp_path / "kept")
+    (tmp_path / "run/projection.json").write_text('[{"error": 0.5}, {"error": 0.7}]')
+    assert keep(run, tmp_path / "run", tmp_path / "kept")["cut_error"] == 0.6
+
+
 def test_errors_of_sentences(tables: Path, tmp_path: Path) -> None:
     run = runs_of(table_of(chosen()["table"]))[0]
     write_run(tmp_path / "run", 0)
