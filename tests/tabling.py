@@ -9,7 +9,8 @@ import pytest
 
 from speechsrt import config
 from speechsrt.commands import table_runner
-from speechsrt.commands.table_rows import named, recipe_hash
+from speechsrt.commands.table_results import Result, result_of, write_result
+from speechsrt.commands.table_rows import Run, named, recipe_hash
 from speechsrt.config import files
 
 TINY = "trainer.max_epochs=1, batch_size=8, model.channels=8, model.wide=8, data.clip_seconds=0.3"
@@ -56,6 +57,10 @@ def write_run(place: Path, seed: int, wrong: tuple[int, ...] = (1,)) -> None:
     (place / "predictions.csv").write_text(f"utterance,said,heard,probability,errors,words\n{rows}")
 
 
+def keep(run: Run, folder: Path, output: Path) -> Result:
+    return write_result(run, result_of(run, folder), output)
+
+
 def write_tones_table(folder: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Write a table ``tones`` into a folder of own options; return the folder of its tables."""
     own = folder / "own options"
@@ -72,7 +77,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     lines: list[list[str]] = []
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
-        words = command[3:]
+        words = command[4:]
         lines.append(words)
         place = Path(
             next(word.partition("=")[2] for word in words if word.startswith(("run_dir=", "resume=")))

@@ -5,8 +5,9 @@ it was. A small file a run and the table as JSON, Markdown, CSV and a page are k
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from speechsrt.build import suggest
@@ -15,9 +16,17 @@ from speechsrt.commands.screen import console, say
 from speechsrt.commands.screen import output as screen
 from speechsrt.commands.table_costs import estimates
 from speechsrt.commands.table_pages import write_table
-from speechsrt.commands.table_results import found, keep, kept_anywhere, outdated, results_of, write_result
-from speechsrt.commands.table_rows import Run, Table, runs_of, table_of
-from speechsrt.commands.table_runner import Runner
+from speechsrt.commands.table_results import (
+    found,
+    kept_anywhere,
+    of_other_clips,
+    outdated,
+    result_of,
+    results_of,
+    write_result,
+)
+from speechsrt.commands.table_rows import Run, Table, beginnings, runs_of, table_of
+from speechsrt.commands.table_runner import Ended, Runner
 from speechsrt.commands.table_summary import check_columns
 from speechsrt.config.files import options
 from speechsrt.errors import UserError
@@ -37,21 +46,36 @@ def check(config: dict[str, Any]) -> None:
 def run(config: dict[str, Any]) -> dict[str, Any]:
     """Run what is missing, or list it; return what ``NAME.json`` holds, of a dry run nothing."""
     table, wanted = _chosen(config)
-    runs, kept = Path(config["run_dir"] or "runs/tables").absolute(), Path(config["output"] or "results")
+    runs = Path(config["run_dir"] or "runs/tables").expanduser().absolute()
+    kept = Path(config["output"] or "results").expanduser()
     missing = [run for run in wanted if found(run, kept) is None]
     say([f"{run.name}: its recipe has changed since it ran" for run in missing if outdated(run, kept)])
     missing = _not_elsewhere(missing, kept, write=not config["dry"])
+    bases = _bases(missing, runs)
     if config["dry"]:
-        screen.print(estimates(table, missing, _bases(missing, runs), kept, config["jobs"]))
+        screen.print(estimates(table, missing, bases, kept, runs, config["jobs"]))
         return {}
-    failed = _execute(missing, runs, kept, config)
-    told, grids = write_table(table, results_of(table, kept), kept)
+    _check_folder("output", kept)
+    if not missing:
+        console.print(f"{table.name}: all runs are there, in {kept}; output=FOLDER makes them anew")
+    else:
+        _check_folder("run_dir", runs)
+    ends = _execute(bases, missing, runs, kept, config)
+    results = results_of(table, kept)
+    say(of_other_clips(results))
+    told, grids = write_table(table, results, kept)
     for title, columns, rows in grids:
         screen.print(drawn(title, columns, rows))
     screen.print(f"table: {kept / table.name}.html")
-    if failed:
+    if ends[Ended.LEFT]:
+        console.print(
+            f"{table.name}: {ends[Ended.LEFT]} of {len(missing)} runs are left to the processes that are at "
+            "them; once these have ended, the same command keeps what they made"
+        )
+    if ends[Ended.FAILED]:
         raise UserError(
-            f"table={table.name}: {failed} of {len(missing)} runs failed, see above; the others are kept"
+            f"table={table.name}: {ends[Ended.FAILED]} of {len(missing)} runs failed, see above; "
+            "the others are kept"
         )
     return told
 
@@ -72,10 +96,12 @@ def _chosen(config: dict[str, Any]) -> tuple[Table, list[Run]]:
     table = table_of(config["table"])
     check_columns(table)
     only = config["only"] or list(table.rows)
-    for name in only:
+    for name in map(str, only):
         if name not in table.rows:
             raise UserError(f"only: table={table.name} has no row {name}; {suggest(name, table.rows)}")
-    runs = [run for run in runs_of(table) if run.row.name in only]
+    runs = [run for run in runs_of(table) if run.row.name in map(str, only)]
+    for run in runs:
+        beginnings(run)
     seeds = config["seeds"]
     if seeds is not None and not {run.seed for run in runs} >= set(seeds):
         raise UserError(f"seeds: table={table.name} has {sorted({run.seed for run in runs})}")
@@ -92,24 +118,19 @@ def _not_elsewhere(missing: list[Run], kept: Path, write: bool) -> list[Run]:
     return [run for run in missing if (run.hash, run.seed) not in known]
 
 
-def _execute(missing: list[Run], runs: Path, kept: Path, config: dict[str, Any]) -> int:
-    """Run what is missing, ``jobs`` at once, first what others begin with; return how many have failed."""
+def _execute(
+    bases: list[Run], missing: list[Run], runs: Path, kept: Path, config: dict[str, Any]
+) -> Counter[Ended]:
+    """Run what is missing, and what that begins with; keep it, and return how many ended how."""
     jobs = config["jobs"]
-    shared = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))} if jobs > 1 else {}
-    started = Runner(runs, {task: _passed(task, config) for task in TASKS}, shared | dict(os.environ))
-
-    order = sorted(missing, key=lambda run: len(_before(run)))
-    # Hydra composes one configuration at a time, so what the workers will ask for is found out before.
-    places = {run.name: run.folder(runs) for run in order if run.model}
-    pool, failed = ThreadPoolExecutor(jobs), 0
-    try:
-        begun = {pool.submit(started.made, run, wait=False): run for run in order}
-        for done in as_completed(begun):
-            run = begun[done]
-            failed += not (done.result() and _kept(run, places[run.name], kept))
-    finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more begins
-    return failed
+    shared = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // jobs))} if jobs > 1 else {}
+    runner = Runner(runs, {task: _passed(task, config) for task in TASKS}, shared | dict(os.environ))
+    wanted = {run.folder(runs) for run in missing}
+    ends: Counter[Ended] = Counter()
+    for run, end in runner.every([*bases, *missing], jobs):
+        if (place := run.folder(runs)) in wanted:
+            ends[_kept(run, place, kept) if end is Ended.DONE else end] += 1
+    return ends
 
 
 def _passed(task: str, config: dict[str, Any]) -> list[str]:
@@ -121,26 +142,32 @@ def _passed(task: str, config: dict[str, Any]) -> list[str]:
     return passed
 
 
-def _kept(run: Run, place: Path, kept: Path) -> bool:
+def _kept(run: Run, place: Path, kept: Path) -> Ended:
     """Keep a run's result; say so, or what its folder lacks."""
     try:
-        keep(run, place, kept)
+        result = result_of(run, place)
     except (OSError, ValueError, KeyError) as error:
         console.print(f"{run.name}: {place} is no whole run ({error}); remove it, and it runs again")
-        return False
+        return Ended.FAILED
+    write_result(run, result, kept)
     console.print(f"{run.name}: done")
-    return True
+    return Ended.DONE
+
+
+def _check_folder(key: str, folder: Path) -> None:
+    """Raise a UserError for a folder that cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{key}={folder}: cannot be written to ({error.strerror}); name another") from None
 
 
 def _bases(missing: list[Run], runs: Path) -> list[Run]:
     """Return the runs that missing ones begin with and that will run for them, each once."""
-    before = {base.folder(runs): base for run in missing for base in _before(run)}
+    before = {base.folder(runs): base for run in missing for base in beginnings(run)}
     own = {run.folder(runs) for run in missing}
     return [
         base for place, base in before.items() if place not in own and not (place / "metrics.json").is_file()
     ]
-
-
-def _before(run: Run) -> list[Run]:
-    """Return the runs that one begins with, and those that these begin with."""
-    return [] if run.before is None else [run.before, *_before(run.before)]

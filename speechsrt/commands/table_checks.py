@@ -1,5 +1,6 @@
 """What is wrong with a table's file, told before anything of it runs."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -15,21 +16,32 @@ ROW: dict[str, Any] = {
     "published": dict | None,
 }
 """The keys of a row that are not for columns and plots alone, and their kinds."""
+SHARES = ("validation", "accuracy", "macro_accuracy", "false_rejects", "half")
+FIGURES = (
+    *SHARES,
+    *("wer", "cer", "validation_cer", "trained_weights", "total_weights", "stored_bits"),
+    *("multiplications_per_second", "additions_per_second", "operations"),
+)
+"""What can have been published of a row; ``half`` is half of the interval of its score."""
 WRITTEN = ("seed", "run_dir", "checkpoint", "init_from", "resume")
 """Keys that the table writes itself."""
 
 
 def check_file(name: str, node: Mapping[str, Any]) -> None:
     """Raise a UserError for a key that no table has, a value of another kind, a row that makes none."""
-    told = {key: value for key, value in node.items() if value is not None}
-    check_arguments(_keys, told, f"table={name}")
-    for row, about in told.get("rows", {}).items():
+    check_arguments(_keys, node, f"table={name}")
+    _check_typed(f"table={name}: common", node.get("common", []))
+    for key, values in node.get("grid", {}).items():
+        if not isinstance(values, list) or not values:
+            raise UserError(f"table={name}: grid: {key}: {values}: write a list of values")
+        _check_typed(f"table={name}: grid", [f"{key}={value}" for value in values])
+    for row, about in node.get("rows", {}).items():
         _check_row(f"table={name}: {row}", about)
-    for pair in told.get("compare", []):
+    for pair in node.get("compare", []):
         if len(pair) != 2:
             raise UserError(f"table={name}: compare: {pair}: write pairs, [ROW, ROW]")
-    for plot in told.get("plots", []):
-        if "x" not in plot:
+    for plot in node.get("plots", []):
+        if not isinstance(plot.get("x"), str) or not isinstance(plot.get("y", ""), str):
             raise UserError(f"table={name}: plots: {plot}: write x: with a column, and y: with a score")
 
 
@@ -62,17 +74,33 @@ def _check_row(where: str, about: Any) -> None:
         raise UserError(
             f"{where} has neither overrides: nor published:; keys of a row are {known} and your own"
         )
-    if about.get("published") and "source" not in about["published"]:
-        raise UserError(f"{where}: published: write source: with where the figures stand")
+    _check_published(f"{where}: published", about.get("published") or {})
     if about.get("verb", "train") != "train" and "from" not in about:
         raise UserError(f"{where} is to {about['verb']}; write from: with the row that it begins with")
-    for override in _flat(about.get("overrides") or []):
-        if (key := override.partition("=")[0]) in WRITTEN:
-            raise UserError(f"{where}: {key}= is for the table to write; seeds: and from: are for you")
+    _check_typed(where, about.get("overrides") or [])
 
 
-def _flat(overrides: list[Any]) -> list[str]:
-    return [text for entry in overrides for text in (entry if isinstance(entry, list) else [entry])]
+def _check_typed(where: str, overrides: list[Any]) -> None:
+    """Raise a UserError for an override that would change what the table writes itself."""
+    for entry in overrides:
+        for override in entry if isinstance(entry, list) else [entry]:
+            if (key := override.partition("=")[0].lstrip("+~")) in WRITTEN:
+                raise UserError(f"{where}: {key}= is for the table to write; seeds: and from: are for you")
+
+
+def _check_published(where: str, figures: Mapping[str, Any]) -> None:
+    """Raise a UserError for figures without a source, and for those that no column can hold."""
+    if figures and "source" not in figures:
+        raise UserError(f"{where}: write source: with where the figures stand")
+    for key, value in figures.items():
+        if key == "source":
+            continue
+        if key not in FIGURES:
+            raise UserError(f"{where}: {key}: no such figure; {suggest(str(key), FIGURES)}")
+        if not fits(value, float) or not math.isfinite(value) or value < 0:
+            raise UserError(f"{where}: {key}: {value}: expected a number")
+        if key in SHARES and value > 1:
+            raise UserError(f"{where}: {key}: {value}: write a share of one, {value / 100:g}, for percent")
 
 
 def _keys(

@@ -1,6 +1,5 @@
 """What the missing runs of a table will take, by the rates of those that have run."""
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from rich.table import Table as Screen
 from speechsrt import config
 from speechsrt.commands.benchmark import model_of
 from speechsrt.commands.scoring import costs_of, counts
-from speechsrt.commands.table_results import network_of
+from speechsrt.commands.table_results import network_of, read_result
 from speechsrt.commands.table_rows import Run, Table, named
 from speechsrt.config.files import options
 from speechsrt.reports.tables import short
@@ -47,50 +46,64 @@ class Size:
     epochs: int
 
 
-def estimates(table: Table, missing: list[Run], bases: list[Run], output: Path, jobs: int) -> Screen:
+def estimates(
+    table: Table, missing: list[Run], bases: list[Run], output: Path, runs: Path, jobs: int
+) -> Screen:
     """Return what is missing with its size and the minutes that it is likely to take.
 
-    A run's time is that of the measured run of the same kind of network whose operations are nearest, in
-    proportion to operations and hours of sound. What is compressed counts as what it begins with.
+    A run's time is that of the measured runs of the same kind of network whose operations are nearest, in
+    proportion to operations and hours of sound; of a twin's before those of others, the median. What is
+    compressed counts as what it begins with.
 
     Args:
         table: the table.
         missing: its runs that will run.
         bases: runs of other tables that will run before them.
         output: where results are kept, of this table and of others.
+        runs: where run folders are; of what is done there the result alone is missing.
         jobs: runs at once.
     """
     rates = list(_rates(output))
     sizes: dict[tuple[str, str], Size | None] = {}
-    lines, total = [], 0.0
+    lines, total, untold = [], 0.0, 0
     for run in (*bases, *missing):
         name = run.name if run.table is table else f"{run.table.name}/{run.name}"
         row = (run.table.name, run.row.name)
+        if (run.folder(runs) / "metrics.json").is_file():
+            lines.append((name, None, None, None, "0", "it has run"))
+            continue
         if row not in sizes:
             sizes[row] = _size(run)
         if (size := sizes[row]) is None:
             lines.append((name, None, None, None, None, f"{run.row.verb}, seconds"))
             continue
-        minutes, rate = _minutes(size, run.table.hours, rates)
+        minutes, rate = _minutes(size, run.table, rates)
         total += minutes or 0.0
+        untold += minutes is None
         told = (size.trained_weights, short(size.operations), size.epochs, minutes and f"{minutes:.0f}")
-        lines.append((name, *told, rate.where if rate else "nothing has run yet"))
+        lines.append((name, *told, rate.where if rate else "nothing like it has run yet"))
     before = f" and {len(bases)} that they begin with" if bases else ""
     title = f"{table.name}: {len(missing)} runs missing{before}, {total / 60:.1f} hours of jobs"
     title += f", {total / 60 / jobs:.1f} hours with jobs={jobs}" if jobs > 1 else ""
+    title += f", and {untold} runs of which no rate or no hours: are known" if untold else ""
     return drawn(f"{title}\n{table.needs}".strip(), COLUMNS, lines)
 
 
-def _minutes(size: Size, hours: float | None, rates: list[Rate]) -> tuple[float | None, Rate | None]:
+def _minutes(size: Size, table: Table, rates: list[Rate]) -> tuple[float | None, Rate | None]:
     """Return how long a run is likely to take, and by whose rate; None where nothing tells."""
 
-    def distance(rate: Rate) -> float:
-        return abs(math.log(rate.operations / size.operations))
+    def distance(rate: Rate) -> tuple[float, bool]:
+        where = rate.where.partition("/")[0]
+        twin = where.startswith(table.name) or table.name.startswith(where)
+        return round(abs(math.log(rate.operations / size.operations)), 1), not twin
 
-    rate = min((rate for rate in rates if rate.network == size.network), key=distance, default=None)
-    if rate is None or hours is None:
+    alike = [rate for rate in rates if rate.network == size.network]
+    nearest = min(map(distance, alike), default=None)
+    ties = sorted((r for r in alike if distance(r) == nearest), key=lambda r: r.seconds / r.operations)
+    rate = ties[len(ties) // 2] if ties else None
+    if rate is None or table.hours is None:
         return None, rate
-    return size.epochs * hours * rate.seconds * size.operations / rate.operations / 60, rate
+    return size.epochs * table.hours * rate.seconds * size.operations / rate.operations / 60, rate
 
 
 def _size(run: Run) -> Size | None:
@@ -116,7 +129,7 @@ def _rates(output: Path) -> Iterator[Rate]:
             continue
         hours = named(name).hours
         for path in sorted((output / name).glob("*.json")):
-            result = json.loads(path.read_text(encoding="utf-8"))
+            result = read_result(path)
             if hours and result.get("epochs") and result.get("train_seconds") and not result.get("snr"):
                 work = result["multiplications_per_second"] + result["additions_per_second"]
                 seconds = result["train_seconds"] / result["epochs"] / hours

@@ -177,7 +177,7 @@ def _runs(table: Table, rows: list[Summary]) -> tuple[list[str], Sequence[Row]]:
             row.row.name,
             result["seed"],
             f"{100 * result[score]:.2f}" if score in result else None,
-            f"{result['minutes']:.1f}",
+            f"{result['minutes']:.1f}" if "minutes" in result else None,
             result["machine"],
             result["commit"],
             result["hash"],

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from speechsrt.commands.table_rows import Run, Table, runs_of
+from speechsrt.errors import UserError
 from speechsrt.reports.files import write_atomically
 from speechsrt.training.history import read_history
 
@@ -30,7 +31,7 @@ def found(run: Run, output: Path) -> Result | None:
     path = run.result(output)
     if not path.is_file():
         return None
-    result = json.loads(path.read_text(encoding="utf-8"))
+    result = read_result(path)
     return result if result.get("hash") == run.hash else None
 
 
@@ -41,7 +42,7 @@ def outdated(run: Run, output: Path) -> bool:
 
 def kept_anywhere(output: Path) -> dict[tuple[str, int], Result]:
     """Return the results of all tables by recipe and seed."""
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(output.glob("*/*-s*.json"))]
+    results = [read_result(path) for path in sorted(output.glob("*/*-s*.json"))]
     return {(result["hash"], result["seed"]): result for result in results if "hash" in result}
 
 
@@ -54,18 +55,46 @@ def results_of(table: Table, output: Path) -> dict[str, list[Result]]:
     return {name: rows[name] for name in table.rows if name in rows}
 
 
-def keep(run: Run, folder: Path, output: Path) -> Result:
-    """Write the result of a finished run folder; return it."""
+def read_result(path: Path) -> Result:
+    """Return what a file keeps of a run.
+
+    Raises:
+        UserError: it holds something else.
+    """
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        result = None
+    if not isinstance(result, dict):
+        raise UserError(f"{path}: is no result of a run; remove it, and the run is made anew")
+    return result
+
+
+def of_other_clips(rows: dict[str, list[Result]]) -> list[str]:
+    """Return a line for every row whose seeds were not scored on the same clips: their mean means nothing."""
+    told = []
+    for name, results in rows.items():
+        splits = {result.get("split_hash") for result in results}
+        if len(splits) > 1:
+            told.append(f"{name}: its seeds were scored on {len(splits)} different sets of clips")
+    return told
+
+
+def result_of(run: Run, folder: Path) -> Result:
+    """Return the result of a finished run folder."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     result: Result = {"seed": run.seed, "hash": run.hash}
     result |= {"command": shlex.join(["speechsrt", *_typed(run)]), "commit": metrics["commit"]}
     result |= {"network": network_of(run)}
-    result |= {"machine": machine(_accelerator(folder)), "minutes": round(metrics["train_seconds"] / 60, 1)}
+    result |= {"machine": machine(_accelerator(folder))}
     result |= {key: metrics[key] for key in KEPT if key in metrics}
+    if run.row.verb == "evaluate":
+        del result["train_seconds"]  # of the run that it begins with
+    else:
+        result["minutes"] = round(metrics["train_seconds"] / 60, 1)
     result |= _course(folder, metrics.get("best_epoch", 0))
     result |= _cut(folder / "projection.json")
-    result |= _outcomes(folder / "predictions.csv")
-    return write_result(run, result, output)
+    return result | _outcomes(folder / "predictions.csv")
 
 
 def write_result(run: Run, result: Result, output: Path) -> Result:

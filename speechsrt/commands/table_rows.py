@@ -21,7 +21,7 @@ from speechsrt.errors import UserError
 RECIPE = (
     *("data", "negatives", "features", "augment", "model", "placement", "pointwise", "text"),
     *("optim", "schedule", "trainer", "batch_size", "balance", "label_smoothing", "batch_seconds"),
-    *("early_stopping", "encoder_rate", "weight_budget", "decoder", "split", "snr"),
+    *("early_stopping", "best_by", "encoder_rate", "weight_budget", "decoder", "split", "snr"),
 )
 """Keys of the configuration that a result depends on; the seed is told beside them."""
 MACHINE = ("accelerator", "devices", "num_nodes", "strategy")
@@ -133,7 +133,7 @@ def table_of(node: Mapping[str, Any]) -> Table:
     """Return the table of a file of ``conf/table``.
 
     Keys: ``name`` of the file; ``about``; ``needs``, what a full run takes; ``hours`` of sound in an epoch;
-    ``common`` overrides of all rows that train; ``seeds``; ``rows``; ``grid``, of whose values every
+    ``common`` overrides of all rows that train; ``seeds``, else 0; ``rows``; ``grid``, of whose values every
     combination is a row; ``columns``; ``plots``; ``compare``, pairs of rows. A row has ``label``,
     ``overrides``, ``verb``, ``from``, ``seeds``, ``published`` and whatever else columns and plots tell.
 
@@ -141,8 +141,9 @@ def table_of(node: Mapping[str, Any]) -> Table:
         UserError: what `speechsrt.commands.table_checks` finds.
     """
     name = str(node.get("name"))
+    node = {key: value for key, value in node.items() if value is not None}
     check_file(name, node)
-    common, seeds = _flat(node.get("common", [])), node.get("seeds", [])
+    common, seeds = _flat(node.get("common", [])), node.get("seeds", [0])
     listed = {**node.get("rows", {}), **dict(_combinations(node.get("grid", {})))}
     rows = {str(key): _row(str(key), about, common, seeds) for key, about in listed.items()}
     check_links(name, rows, node.get("compare", []))
@@ -157,11 +158,27 @@ def runs_of(table: Table) -> list[Run]:
     return [Run(table, row, seed) for seed in seeds for row in rows if seed in row.seeds]
 
 
+def beginnings(run: Run) -> list[Run]:
+    """Return the run that one begins with, and those that these begin with.
+
+    Raises:
+        UserError: they begin with one another.
+    """
+    found, begun = [run], run.before
+    while begun is not None:
+        found.append(begun)
+        if (begun.table.name, begun.row.name) in [(r.table.name, r.row.name) for r in found[:-1]]:
+            names = " begins with ".join(f"{r.table.name}/{r.row.name}" for r in found)
+            raise UserError(f"table={run.table.name}: {names}: a circle")
+        begun = begun.before
+    return found[1:]
+
+
 def origin(table: Table, row: Row) -> tuple[Table, Row]:
     """Return the row that another begins with, and its table."""
     assert row.start is not None
     other, _, name = row.start.rpartition("/")
-    home = named(other) if other else table
+    home = named(other) if other and other != table.name else table
     if name not in home.rows:
         raise UserError(f"table={home.name}: has no row {name}; {suggest(name, home.rows)}")
     if home.rows[name].overrides is None:

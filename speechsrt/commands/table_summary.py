@@ -127,16 +127,20 @@ def comparisons(table: Table, results: dict[str, list[Result]]) -> list[tuple[st
 
 
 def _paired(first: list[Result], second: list[Result]) -> list[tuple[Result, Result]]:
-    """Return the results that share seed and split, all of the split of the first pair.
+    """Return the results that share seed and clips, all of the clips of the first pair.
 
     Results of before there were tables tell no errors utterance by utterance; they are left out.
     """
     first, second = ([result for result in results if "errors" in result] for results in (first, second))
-    others = {(result["seed"], result["split_hash"]): result for result in second}
-    pairs = [
-        (result, others[key]) for result in first if (key := (result["seed"], result["split_hash"])) in others
-    ]
-    return [pair for pair in pairs if pair[0]["split_hash"] == pairs[0][0]["split_hash"]]
+    others = {(result["seed"], *_clips(result)): result for result in second}
+    keys = [(result["seed"], *_clips(result)) for result in first]
+    pairs = [(result, others[key]) for result, key in zip(first, keys, strict=True) if key in others]
+    return [pair for pair in pairs if _clips(pair[0]) == _clips(pairs[0][0])]
+
+
+def _clips(result: Result) -> tuple[str, int]:
+    """Return what tells the clips of a score: the split, and how many of it could be read."""
+    return result["split_hash"], result["utterances"]
 
 
 def _value(result: Result, key: str) -> float | None:

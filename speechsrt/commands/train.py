@@ -25,7 +25,7 @@ from speechsrt.errors import UserError
 from speechsrt.export import package
 from speechsrt.kernels import keep_freed_memory
 from speechsrt.loading.resident import read_noise
-from speechsrt.models.model import SpeechModel
+from speechsrt.models.model import TASKS, SpeechModel
 from speechsrt.reports.files import write_atomically
 from speechsrt.reports.tables import table
 from speechsrt.training.checkpoints import Checkpoints
@@ -83,7 +83,7 @@ def plan(config: dict[str, Any]) -> Plan:
     initial_model(config, expected, checkpoint)
     config, said = settle_encoder_rate(config, expected, checkpoint)
     recipe = recipe_of(config, task)
-    monitor = task.scores[0]
+    monitor = _monitor(config["best_by"], task)
     checkpoints = Checkpoints(folder / "checkpoints", monitor, task.sign, config["save_minutes"])
     say_epoch = None if is_interactive() else console.print
     callbacks: list[L.Callback] = [
@@ -100,6 +100,16 @@ def plan(config: dict[str, Any]) -> Plan:
     elif checkpoint is None:
         check_free(folder)
     return Plan(config, notes + said, folder, checkpoint, task, corpus, recipe, checkpoints, trainer)
+
+
+def _monitor(best_by: str | None, task: Task) -> str:
+    """Return the name of the score that tells the best epoch."""
+    if best_by is None:
+        return task.scores[0]
+    if f"val_{best_by}" not in task.scores:
+        known = ", ".join(score.removeprefix("val_") for score in task.scores)
+        raise UserError(f"best_by={best_by}: no score of a model that {TASKS[task.name]}; write {known}")
+    return f"val_{best_by}"
 
 
 def recipe_of(config: dict[str, Any], task: Task) -> Recipe:

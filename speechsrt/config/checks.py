@@ -25,6 +25,7 @@ KINDS: dict[str, Any] = {
     "compile": bool | Literal["auto"],
     "save_minutes": float,
     "early_stopping": int | None,
+    "best_by": Literal["accuracy", "wer", "cer"] | None,
     "init_from": str | None,
     "encoder_rate": float | None,
     "resume": bool | str | None,

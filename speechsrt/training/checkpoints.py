@@ -63,15 +63,14 @@ class Checkpoints(L.Callback):
         better = score > self.best_score and getattr(pl_module, "complete", True)
         if better:
             self.best_score, self.best_epoch = score, trainer.current_epoch
-        self.save(trainer, self.last)
+        # The best first: killed between the two, a run goes on from the older last and comes to it again.
+        self.save(trainer, self.best if better else self.last)
         if better and trainer.is_global_zero:
-            self.keep(self.last)
+            _copy(self.best, self.last)
 
     def keep(self, path: Path) -> None:
         """Make a checkpoint the best one."""
-        part = self.best.with_suffix(".part")
-        shutil.copyfile(path, part)
-        os.replace(part, self.best)
+        _copy(path, self.best)
 
     def save(self, trainer: L.Trainer, path: Path) -> None:
         """Write one checkpoint, open it again, and only then let it replace the older one."""
@@ -81,3 +80,10 @@ class Checkpoints(L.Callback):
             torch.load(part, map_location="cpu", weights_only=True)
             os.replace(part, path)
         self._saved = time.monotonic()
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Copy a checkpoint over another one, whole or not at all."""
+    part = to.with_suffix(".part")
+    shutil.copyfile(path, part)
+    os.replace(part, to)

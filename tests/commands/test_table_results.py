@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from tabling import chosen, write_run
+from tabling import chosen, keep, write_run
 
 from speechsrt.commands import table
-from speechsrt.commands.table_results import errors_of, keep, words_of
+from speechsrt.commands.table_results import errors_of, words_of
 from speechsrt.commands.table_rows import named, runs_of, table_of
 
 
