@@ -77,7 +77,7 @@ def estimates(
         if (size := sizes[row]) is None:
             lines.append((name, None, None, None, None, f"{run.row.verb}, seconds"))
             continue
-        minutes, rate = _minutes(size, run.table, rates)
+        minutes, rate = likely(size, run.table, rates)
         total += minutes or 0.0
         untold += minutes is None
         told = (size.trained_weights, short(size.operations), size.epochs, minutes and f"{minutes:.0f}")
@@ -89,7 +89,7 @@ def estimates(
     return drawn(f"{title}\n{table.needs}".strip(), COLUMNS, lines)
 
 
-def _minutes(size: Size, table: Table, rates: list[Rate]) -> tuple[float | None, Rate | None]:
+def likely(size: Size, table: Table, rates: list[Rate]) -> tuple[float | None, Rate | None]:
     """Return how long a run is likely to take, and by whose rate; None where nothing tells."""
 
     def distance(rate: Rate) -> tuple[float, bool]:

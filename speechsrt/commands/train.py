@@ -175,7 +175,7 @@ def _keep_one(plan: Plan) -> None:
     if plan.checkpoints.best_epoch < 0:
         plan.checkpoints.save(plan.trainer, plan.checkpoints.last)
         if plan.trainer.is_global_zero:
-            plan.checkpoints.keep(plan.checkpoints.last)
+            plan.checkpoints.copy(plan.checkpoints.last, plan.checkpoints.best)
 
 
 def _finish(plan: Plan, contents: Contents, settings: str) -> dict[str, Any]:

@@ -66,11 +66,13 @@ class Checkpoints(L.Callback):
         # The best first: killed between the two, a run goes on from the older last and comes to it again.
         self.save(trainer, self.best if better else self.last)
         if better and trainer.is_global_zero:
-            _copy(self.best, self.last)
+            self.copy(self.best, self.last)
 
-    def keep(self, path: Path) -> None:
-        """Make a checkpoint the best one."""
-        _copy(path, self.best)
+    def copy(self, path: Path, to: Path) -> None:
+        """Put a copy of a checkpoint in the place of another, whole or not at all."""
+        part = to.with_suffix(".part")
+        shutil.copyfile(path, part)
+        os.replace(part, to)
 
     def save(self, trainer: L.Trainer, path: Path) -> None:
         """Write one checkpoint, open it again, and only then let it replace the older one."""
@@ -80,10 +82,3 @@ class Checkpoints(L.Callback):
             torch.load(part, map_location="cpu", weights_only=True)
             os.replace(part, path)
         self._saved = time.monotonic()
-
-
-def _copy(path: Path, to: Path) -> None:
-    """Copy a checkpoint over another one, whole or not at all."""
-    part = to.with_suffix(".part")
-    shutil.copyfile(path, part)
-    os.replace(part, to)

@@ -32,6 +32,8 @@ MISTAKES = {
     "label_smoothing=2": r"label_smoothing=2: choose from 0 to 1",
     "save_minutes=-1": r"save_minutes=-1: at least 0",
     "early_stopping=0": r"early_stopping=0: at least 1",
+    "best_by=loss": r"best_by=loss: expected one of accuracy, wer, cer or null",
+    "best_by=cer": r"best_by=cer: no score of a model that spots keywords; write accuracy",
     "early_stopping=abc": r"early_stopping=abc: expected a whole number or null",
     "balance=maybe": r"balance=maybe: expected true or false",
     "compile=maybe": r"compile=maybe: expected true or false or one of auto",

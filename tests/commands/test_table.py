@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tabling import TEXT, TINY, chosen
+from tabling import TEXT, TINY, chosen, write_run
 
 from speechsrt.commands import table, table_runner
+from speechsrt.commands.table_costs import Rate, Size, likely
 from speechsrt.commands.table_results import found, outdated
 from speechsrt.commands.table_rows import Run, named, recipe_hash, runs_of, table_of
 from speechsrt.errors import UserError
@@ -37,11 +39,15 @@ def test_the_hash_follows_the_recipe_and_nothing_else(tables: Path) -> None:
     assert recipe_hash("evaluate", base, "one") != recipe_hash("evaluate", base, "two")
 
 
-def test_what_is_missing_runs_and_what_is_there_does_not(tables: Path, pretended: list[list[str]]) -> None:
+def test_what_is_missing_runs_and_what_is_there_does_not(
+    tables: Path, pretended: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     told = table.run(chosen())
     assert len(pretended) == 4
     assert all("run_dir=" in words[-1] for words in pretended)
+    capsys.readouterr()
     assert table.run(chosen()) == told
+    assert "tones: all runs are there, in results; output=FOLDER makes them" in capsys.readouterr().err
     assert len(pretended) == 4
     Path("results/tones/ternary-s1.json").unlink()
     table.run(chosen())
@@ -134,6 +140,33 @@ def test_what_others_begin_with_is_tried_once(
     assert "a2-s0: learned-s0, which it begins with, is not there" in capsys.readouterr().err
 
 
+def test_after_the_same_refusal_twice_nothing_more_begins(
+    tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried = []
+
+    def refuse(command: list[str], stdout: Any, **_: Any) -> subprocess.CompletedProcess[bytes]:
+        tried.append(command)
+        stdout.write("speechsrt: no such corpus\n")
+        stdout.flush()
+        return subprocess.CompletedProcess(command, 2)
+
+    monkeypatch.setattr(table_runner.subprocess, "run", refuse)
+    with pytest.raises(UserError, match="table=tones: 4 of 4 runs failed"):
+        table.run(chosen())
+    assert len(tried) == 2
+    assert "the second run to end so; the others are not begun" in capsys.readouterr().err
+
+
+def test_lists_left_blank_are_empty_and_seeds_zero(tables: Path, pretended: list[list[str]]) -> None:
+    text = (tables / "tones.yaml").read_text()
+    blank = text.replace("compare: [[ternary, learned]]", "compare:").replace("seeds: [0, 1]", "seeds:")
+    (tables / "tones.yaml").write_text(blank)
+    told = table.run(chosen())
+    assert [row["seeds"] for row in told["rows"]] == [[0], [0], []]
+    assert told["comparisons"] == []
+
+
 def test_a_dry_run_counts_what_others_begin_with(
     tables: Path, pretended: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,6 +199,32 @@ def test_a_dry_run_runs_nothing(
     assert "ternary-s1" in shown
     assert "learned-s0" not in shown.replace("tones/learned-s0", "")
     assert "tones/learned-s" in shown, "by whose rate"
+
+
+def test_a_dry_run_says_what_it_cannot_tell_and_what_has_run(
+    tables: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (tables / "tones.yaml").read_text()
+    (tables / "tones.yaml").write_text(text.replace("hours: 0.01", ""))
+    write_run(runs_of(table_of(chosen()["table"]))[0].folder(Path("runs/tables").absolute()), seed=0)
+    table.run(chosen("tones", "dry=true"))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "tones: 4 runs missing, 0.0 hours of jobs, and 3 runs of which no rate or no hours: are" in shown
+    assert shown.count("│ it has run │") == 1
+
+
+def test_a_run_goes_by_the_rates_of_its_twin_before_others(tables: Path) -> None:
+    def rate(where: str, seconds: float, operations: float = 100.0) -> Rate:
+        return Rate(where, "Net", operations, seconds)
+
+    home = replace(named("tones"), hours=2.0)
+    size = Size("Net", trained_weights=10, operations=100.0, epochs=3)
+    rates = [rate("a/x-s0", 1), *(rate("tones_small/x-s0", s) for s in (50, 20, 30)), rate("b/y-s0", 9, 1e4)]
+    assert likely(size, home, rates) == (3 * 2.0 * 30 / 60, rates[3])
+    assert likely(replace(size, operations=1e4), home, rates)[1] == rates[-1]
+    assert likely(size, home, rates[:1]) == (3 * 2.0 * 1 / 60, rates[0])
+    assert likely(replace(size, network="Other"), home, rates) == (None, None)
+    assert likely(size, replace(home, hours=None), rates[:1]) == (None, rates[0])
 
 
 def test_a_row_that_begins_with_another(tables: Path, pretended: list[list[str]]) -> None:

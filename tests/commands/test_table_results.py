@@ -1,13 +1,21 @@
 """Tables: what is kept of runs, what is compared, what is written."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tabling import chosen, keep, write_run
 
 from speechsrt.commands import table
-from speechsrt.commands.table_results import errors_of, words_of
-from speechsrt.commands.table_rows import named, runs_of, table_of
+from speechsrt.commands.table_results import (
+    Result,
+    errors_of,
+    of_other_clips,
+    result_of,
+    words_of,
+    write_result,
+)
+from speechsrt.commands.table_rows import Run, named, runs_of, table_of
 
 
 def test_what_a_run_has_done_is_kept_small(tables: Path, tmp_path: Path) -> None:
@@ -28,6 +36,29 @@ def test_how_much_compressing_cut_is_kept(tables: Path, tmp_path: Path) -> None:
     assert "cut_error" not in keep(run, tmp_path / "run", tmp_path / "kept")
     (tmp_path / "run/projection.json").write_text('[{"error": 0.5}, {"error": 0.7}]')
     assert keep(run, tmp_path / "run", tmp_path / "kept")["cut_error"] == 0.6
+
+
+def test_what_was_only_scored_has_no_minutes_of_training(tables: Path, tmp_path: Path) -> None:
+    run = runs_of(table_of(chosen()["table"]))[0]
+    write_run(tmp_path / "run", 0)
+    assert keep(run, tmp_path / "run", tmp_path / "kept")["minutes"] == 1.0
+    scored = Run(run.table, replace(run.row, verb="evaluate"), 0)
+    assert not {"minutes", "train_seconds"} & set(keep(scored, tmp_path / "run", tmp_path / "kept"))
+
+
+def test_seeds_scored_on_other_clips_are_told_and_not_compared(tables: Path, tmp_path: Path) -> None:
+    home = table_of(chosen()["table"])
+    one, other = {"split_hash": "a"}, {"split_hash": "b"}
+    rows: dict[str, list[Result]] = {"one": [one, one], "two": [one, other]}
+    assert of_other_clips(rows) == ["two: its seeds were scored on 2 different sets of clips"]
+    for run in runs_of(home):
+        write_run(tmp_path / run.name, run.seed)
+        result = result_of(run, tmp_path / run.name)
+        if run.name == "ternary-s1":
+            result |= {"utterances": 3, "errors": ""}
+        write_result(run, result, tmp_path / "results")
+    (pair,) = table.run(chosen())["comparisons"]
+    assert pair["seeds"] == 1
 
 
 def test_errors_of_sentences(tables: Path, tmp_path: Path) -> None:
