@@ -40,6 +40,9 @@ def depthwise(x: Tensor, weight: Tensor, dilation: int = 1, stride: int = 1) -> 
         dilation: distance between taps.
         stride: step between outputs; 1 where dilated.
     """
+    if halved(x):
+        with torch.autocast("cpu", enabled=False):
+            return depthwise(x.float(), weight.float(), dilation, stride)
     if dilation > 1:
         batch, frames, channels = x.shape
         whole = frames + -frames % dilation
@@ -49,6 +52,14 @@ def depthwise(x: Tensor, weight: Tensor, dilation: int = 1, stride: int = 1) -> 
     if stride == 1 and _on_onednn(x) and torch.is_grad_enabled() and weight.requires_grad:
         return _Depthwise.apply(x, weight)
     return _along_width(x, weight, stride)
+
+
+def halved(x: Tensor) -> bool:
+    """Say whether mixed precision would halve the numbers of a filter a channel on a processor.
+
+    It is not to: on some processors with AVX-512 oneDNN's kernels for that (PyTorch 2.11) never end.
+    """
+    return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 class _Depthwise(torch.autograd.Function):

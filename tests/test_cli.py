@@ -181,7 +181,7 @@ def test_an_interrupted_training_says_how_to_go_on(
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=ALONE
     ) as run:
-        while not (tmp_path / "run/checkpoints/best.ckpt").exists():
+        while not (tmp_path / "run/checkpoints/last.ckpt").exists():
             assert run.poll() is None
             time.sleep(0.2)
         run.send_signal(number)

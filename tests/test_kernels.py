@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from speechsrt.kernels import dense, depthwise, keep_freed_memory
+from speechsrt.models.filters import Filters
 
 SMALL, LARGE = (
     [(), (0,), (3,), (0, 5), (2, 1), (2, 0, 3), (1, 2, 3)],
@@ -74,6 +75,17 @@ def test_depthwise_is_conv1d_by_every_road(frames, kernel, dilation, stride, dty
     reference = F.conv1d(x.transpose(1, 2), weight, None, stride, padding, dilation, 24).transpose(1, 2)
     torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-4)
     assert_same_gradients(ours, reference, (x, weight), rtol=1e-3)
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_mixed_precision_leaves_filters_whole_on_processors(dilation):
+    x, weight = torch.randn(2, 9, 8), torch.randn(8, 1, 5)
+    filters = Filters((8, 8), (3, 3), groups=8)
+    image = torch.randn(2, 5, 4, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = depthwise(x.bfloat16(), weight, dilation), filters(image)
+    assert torch.equal(found[0], depthwise(x.bfloat16().float(), weight, dilation))
+    assert torch.equal(found[1], filters(image))
 
 
 def test_depthwise_without_a_gradient_for_its_input():

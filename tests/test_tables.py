@@ -8,7 +8,7 @@ from speechsrt import config
 from speechsrt.commands.benchmark import model_of
 from speechsrt.commands.scoring import costs_of, counts
 from speechsrt.commands.table_results import found
-from speechsrt.commands.table_rows import Run, named, runs_of
+from speechsrt.commands.table_rows import Run, beginnings, named, runs_of
 from speechsrt.config.files import options
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -47,6 +47,17 @@ def test_a_twin_takes_rows_but_not_what_others_published_of_them() -> None:
     told = [{row.name for row in table.rows.values() if row.published} for table in (whole, other, twin)]
     assert told == [{"learned", "ternary_wide"}, {"learned"}, set()]
     assert whole.rows["learned"].published != other.rows["learned"].published
+
+
+def test_tables_of_whole_corpora_want_every_word() -> None:
+    whole = [name for name in TABLES if name.endswith(("v1_30", "v2_35", "v2_12"))]
+    assert len(whole) > 8
+    for name in whole:
+        run = runs_of(named(name))[0]
+        overrides = [*beginnings(run), run][-1 if run.before is None else -2].row.overrides
+        assert overrides is not None
+        data = config.load(overrides)["data"]
+        assert data["words"] == data["vocabulary"]
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import speechsrt
 from speechsrt.build import suggest
 from speechsrt.commands.foreign import REMEDIES
 from speechsrt.commands.screen import console, say
@@ -50,17 +51,21 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     kept = Path(config["output"] or "results").expanduser()
     missing = [run for run in wanted if found(run, kept) is None]
     say([f"{run.name}: its recipe has changed since it ran" for run in missing if outdated(run, kept)])
+    if not config["dry"]:
+        _check_folder("output", kept)
     missing = _not_elsewhere(missing, kept, write=not config["dry"])
-    bases = _bases(missing, runs)
+    todo = _with_bases(missing, runs)
     if config["dry"]:
-        screen.print(estimates(table, missing, bases, kept, runs, config["jobs"]))
+        screen.print(estimates(table, todo, len(missing), kept, runs, config["jobs"]))
         return {}
-    _check_folder("output", kept)
-    if not missing:
-        console.print(f"{table.name}: all runs are there, in {kept}; output=FOLDER makes them anew")
-    else:
+    if missing:
         _check_folder("run_dir", runs)
-    ends = _execute(bases, missing, runs, kept, config)
+    else:
+        console.print(
+            f"{table.name}: all that was asked for is there, in {kept}; output= and run_dir= with other "
+            "folders make it anew"
+        )
+    ends = _execute(todo, missing, runs, kept, config)
     results = results_of(table, kept)
     say(of_other_clips(results))
     told, grids = write_table(table, results, kept)
@@ -119,15 +124,19 @@ def _not_elsewhere(missing: list[Run], kept: Path, write: bool) -> list[Run]:
 
 
 def _execute(
-    bases: list[Run], missing: list[Run], runs: Path, kept: Path, config: dict[str, Any]
+    todo: list[Run], missing: list[Run], runs: Path, kept: Path, config: dict[str, Any]
 ) -> Counter[Ended]:
-    """Run what is missing, and what that begins with; keep it, and return how many ended how."""
+    """Run what is to be done, keep what was missing of it, and return how many of that ended how."""
     jobs = config["jobs"]
     shared = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // jobs))} if jobs > 1 else {}
-    runner = Runner(runs, {task: _passed(task, config) for task in TASKS}, shared | dict(os.environ))
+    # The code that has read the table is also the one that runs its rows.
+    paths = [str(Path(speechsrt.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    own = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    passed = {task: _passed(task, config) for task in TASKS}
+    runner = Runner(runs, passed, shared | dict(os.environ) | own)
     wanted = {run.folder(runs) for run in missing}
     ends: Counter[Ended] = Counter()
-    for run, end in runner.every([*bases, *missing], jobs):
+    for run, end in runner.every(todo, jobs):
         if (place := run.folder(runs)) in wanted:
             ends[_kept(run, place, kept) if end is Ended.DONE else end] += 1
     return ends
@@ -164,10 +173,12 @@ def _check_folder(key: str, folder: Path) -> None:
         raise UserError(f"{key}={folder}: cannot be written to ({error.strerror}); name another") from None
 
 
-def _bases(missing: list[Run], runs: Path) -> list[Run]:
-    """Return the runs that missing ones begin with and that will run for them, each once."""
-    before = {base.folder(runs): base for run in missing for base in beginnings(run)}
-    own = {run.folder(runs) for run in missing}
-    return [
-        base for place, base in before.items() if place not in own and not (place / "metrics.json").is_file()
-    ]
+def _with_bases(missing: list[Run], runs: Path) -> list[Run]:
+    """Return missing runs, before each those that it begins with and that are not there."""
+    todo: dict[Path, Run] = {}
+    for run in missing:
+        for base in reversed(beginnings(run)):
+            if not ((place := base.folder(runs)) / "metrics.json").is_file():
+                todo.setdefault(place, base)
+        todo.setdefault(run.folder(runs), run)
+    return list(todo.values())

@@ -17,9 +17,12 @@ ROW: dict[str, Any] = {
 }
 """The keys of a row that are not for columns and plots alone, and their kinds."""
 SHARES = ("validation", "accuracy", "macro_accuracy", "false_rejects", "half")
+RATES = ("wer", "cer", "validation_cer")
+"""Shares as well, of which one can exceed one by a little."""
 FIGURES = (
     *SHARES,
-    *("wer", "cer", "validation_cer", "trained_weights", "total_weights", "stored_bits"),
+    *RATES,
+    *("trained_weights", "total_weights", "stored_bits"),
     *("multiplications_per_second", "additions_per_second", "operations"),
 )
 """What can have been published of a row; ``half`` is half of the interval of its score."""
@@ -97,9 +100,9 @@ def _check_published(where: str, figures: Mapping[str, Any]) -> None:
             continue
         if key not in FIGURES:
             raise UserError(f"{where}: {key}: no such figure; {suggest(str(key), FIGURES)}")
-        if not fits(value, float) or not math.isfinite(value) or value < 0:
-            raise UserError(f"{where}: {key}: {value}: expected a number")
-        if key in SHARES and value > 1:
+        if not fits(value, float) or not 0 <= value < math.inf:
+            raise UserError(f"{where}: {key}: {value}: expected a number of at least 0")
+        if (key in SHARES and value > 1) or (key in RATES and value > 2):
             raise UserError(f"{where}: {key}: {value}: write a share of one, {value / 100:g}, for percent")
 
 

@@ -28,12 +28,14 @@ class Rate:
         network: its class.
         operations: of the network for a second of audio.
         seconds: of training, of one job of however many there were, for an hour of sound.
+        rows: the names of the rows of its table, which a twin has too.
     """
 
     where: str
     network: str
     operations: float
     seconds: float
+    rows: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,7 @@ class Size:
     epochs: int
 
 
-def estimates(
-    table: Table, missing: list[Run], bases: list[Run], output: Path, runs: Path, jobs: int
-) -> Screen:
+def estimates(table: Table, todo: list[Run], missing: int, output: Path, runs: Path, jobs: int) -> Screen:
     """Return what is missing with its size and the minutes that it is likely to take.
 
     A run's time is that of the measured runs of the same kind of network whose operations are nearest, in
@@ -57,16 +57,16 @@ def estimates(
 
     Args:
         table: the table.
-        missing: its runs that will run.
-        bases: runs of other tables that will run before them.
+        todo: what will run: its missing runs, and before them what they begin with.
+        missing: how many of them are its own missing ones.
         output: where results are kept, of this table and of others.
         runs: where run folders are; of what is done there the result alone is missing.
         jobs: runs at once.
     """
-    rates = list(_rates(output))
+    rates = [rate for folder in {output.absolute(), Path("results").absolute()} for rate in _rates(folder)]
     sizes: dict[tuple[str, str], Size | None] = {}
     lines, total, untold = [], 0.0, 0
-    for run in (*bases, *missing):
+    for run in todo:
         name = run.name if run.table is table else f"{run.table.name}/{run.name}"
         row = (run.table.name, run.row.name)
         if (run.folder(runs) / "metrics.json").is_file():
@@ -82,8 +82,8 @@ def estimates(
         untold += minutes is None
         told = (size.trained_weights, short(size.operations), size.epochs, minutes and f"{minutes:.0f}")
         lines.append((name, *told, rate.where if rate else "nothing like it has run yet"))
-    before = f" and {len(bases)} that they begin with" if bases else ""
-    title = f"{table.name}: {len(missing)} runs missing{before}, {total / 60:.1f} hours of jobs"
+    before = f" and {len(todo) - missing} that they begin with" if len(todo) > missing else ""
+    title = f"{table.name}: {missing} runs missing{before}, {total / 60:.1f} hours of jobs"
     title += f", {total / 60 / jobs:.1f} hours with jobs={jobs}" if jobs > 1 else ""
     title += f", and {untold} runs of which no rate or no hours: are known" if untold else ""
     return drawn(f"{title}\n{table.needs}".strip(), COLUMNS, lines)
@@ -93,9 +93,8 @@ def likely(size: Size, table: Table, rates: list[Rate]) -> tuple[float | None, R
     """Return how long a run is likely to take, and by whose rate; None where nothing tells."""
 
     def distance(rate: Rate) -> tuple[float, bool]:
-        where = rate.where.partition("/")[0]
-        twin = where.startswith(table.name) or table.name.startswith(where)
-        return round(abs(math.log(rate.operations / size.operations)), 1), not twin
+        apart = abs(math.log(rate.operations / size.operations))
+        return round(apart, 1), rate.rows != frozenset(table.rows)
 
     alike = [rate for rate in rates if rate.network == size.network]
     nearest = min(map(distance, alike), default=None)
@@ -127,10 +126,10 @@ def _rates(output: Path) -> Iterator[Rate]:
     for name in options("table"):
         if not (output / name).is_dir():
             continue
-        hours = named(name).hours
+        hours, rows = named(name).hours, frozenset(named(name).rows)
         for path in sorted((output / name).glob("*.json")):
             result = read_result(path)
             if hours and result.get("epochs") and result.get("train_seconds") and not result.get("snr"):
                 work = result["multiplications_per_second"] + result["additions_per_second"]
                 seconds = result["train_seconds"] / result["epochs"] / hours
-                yield Rate(f"{name}/{path.stem}", result["network"], work, seconds)
+                yield Rate(f"{name}/{path.stem}", result["network"], work, seconds, rows)

@@ -156,7 +156,7 @@ def _panel(table: Table, plot: Mapping[str, Any], rows: list[Summary]) -> Panel:
     points = []
     for row in rows:
         across, up = row.number(x), row.number(y)
-        if across is None or up is None:
+        if across is None or up is None or not row.row.about.get("plotted", True):
             continue
         low, high = row.ends(y) or (up, up)
         group = str(row.row.about.get(plot.get("by", "group"), row.row.label))

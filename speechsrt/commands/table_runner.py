@@ -5,12 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from heapq import heappop, heappush
 from pathlib import Path
 
 from speechsrt.commands.screen import console
@@ -35,55 +36,60 @@ class Runner:
         passed: by task, overrides that its runs get behind their own.
         environment: of the processes.
         failed: folders of runs that have failed, which are not tried again.
-        mistakes: the lines that runs ended with which were refused; after one comes twice none begins.
+        mistakes: the lines that refused runs ended with, and their rows; where two rows have one none begins.
     """
 
     runs: Path
     passed: Mapping[str, list[str]]
     environment: Mapping[str, str]
     failed: set[Path] = field(default_factory=set)
-    mistakes: Counter[str] = field(default_factory=Counter)
+    mistakes: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
 
     def every(self, todo: Sequence[Run], jobs: int) -> Iterator[tuple[Run, Ended]]:
-        """Make runs, ``jobs`` at once, each after the one that it begins with; yield them as they end."""
+        """Make runs, ``jobs`` at once and in their order, but each after the one that it begins with.
+
+        Yields:
+            Each as it ends, and how.
+        """
         # Hydra composes one configuration at a time, so what the workers will ask for is found out before.
-        order = {run.folder(self.runs): run for run in todo if run.model}
-        first, after = list[Path](), defaultdict[Path, list[Path]](list)
-        for place, run in order.items():
-            base = None if run.before is None else run.before.folder(self.runs)
-            (first if base is None or base not in order else after[base]).append(place)
-        pool, begun = ThreadPoolExecutor(jobs), dict[Future[Ended], Path]()
+        places = [run.folder(self.runs) for run in todo if run.model]
+        bases = [None if run.before is None else run.before.folder(self.runs) for run in todo]
+        after = defaultdict[Path | None, list[int]](list)
+        for number, base in enumerate(bases):
+            after[base if base in places else None].append(number)
+        ready, pool, begun = after.pop(None, []), ThreadPoolExecutor(jobs), dict[Future[Ended], int]()
         try:
-            while first or begun:
-                begun |= {pool.submit(self.make, order[place], wait=False): place for place in first}
-                first = []
+            while ready or begun:
+                while ready and len(begun) < jobs:
+                    number = heappop(ready)
+                    begun[pool.submit(self.make, todo[number])] = number
                 for done in wait(begun, return_when=FIRST_COMPLETED).done:
-                    place = begun.pop(done)
-                    first += after.pop(place, [])
-                    yield order[place], done.result()
+                    number = begun.pop(done)
+                    for follower in after.pop(places[number], []):
+                        heappush(ready, follower)
+                    yield todo[number], done.result()
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more begins
 
-    def make(self, run: Run, wait: bool = True) -> Ended:
-        """Make a run, and before it the one that it begins with.
+    def make(self, run: Run) -> Ended:
+        """Make a run, and before it the one that it begins with, if it is not there.
 
-        Args:
-            run: one that is done is left as it is, one that was killed goes on.
-            wait: where another process is at it, until that has ended; else it is left to that one.
+        One that is done is left as it is, one that was killed goes on, one that another process is at is left
+        to that one.
         """
         before = run.before
-        if before is not None and self.make(before) is not Ended.DONE:
+        if before is not None and (end := self.make(before)) is not Ended.DONE:
             console.print(f"{run.name}: {before.name}, which it begins with, is not there")
-            return Ended.FAILED
+            return end
         place = run.folder(self.runs)
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(place.with_name(f"{place.name}.lock"), wait) as lock:
+        with _alone(place.with_name(f"{place.name}.lock")) as lock:
             if lock is None:
                 console.print(f"{run.name}: left to another process, which is at it")
                 return Ended.LEFT
             if (place / "metrics.json").is_file():
                 return Ended.DONE
-            hopeless = max(self.mistakes.values(), default=0) > 1
+            hopeless = any(len(rows) > 1 for rows in self.mistakes.values())
             if hopeless or place in self.failed or not self._run(run, place, lock):
                 self.failed.add(place)
                 return Ended.FAILED
@@ -97,7 +103,7 @@ class Runner:
         else:
             shutil.rmtree(place, ignore_errors=True)  # begun, and killed before anything was saved
             words = [*run.command(self.runs), f"run_dir={place}"]
-        # -P: a module that lies where the table was asked for is not taken for one of ours.
+        # -P: a module that lies where the table was asked for is not taken for another.
         command = [sys.executable, "-P", "-m", "speechsrt.cli", *words, *self.passed[task_of(run.model)]]
         told = log.stat().st_size if log.is_file() else 0
         with log.open("a", encoding="utf-8") as file:
@@ -110,25 +116,26 @@ class Runner:
             line = next((line for line in reversed(text.splitlines()) if line.strip()), "silent")
             console.print(f"{run.name}: exit code {done.returncode}, {line} (see {log})")
             if done.returncode == 2:
-                self.mistakes[line] += 1
-                if self.mistakes[line] == 2:
-                    console.print("that is the second run to end so; the others are not begun")
+                rows = self.mistakes[line]
+                rows.add((run.table.name, run.row.name))
+                if len(rows) == 2:
+                    console.print("that is the second row to end so; the others are not begun")
         return done.returncode == 0
 
 
 @contextmanager
-def _alone(path: Path, wait: bool) -> Iterator[int | None]:
+def _alone(path: Path) -> Iterator[int | None]:
     """Hold a lock on a file while the block runs; yields its descriptor, None where another has it."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
-        yield lock if _locked(lock, wait) else None
+        yield lock if _locked(lock) else None
     finally:
         os.close(lock)
 
 
-def _locked(lock: int, wait: bool) -> bool:
+def _locked(lock: int) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

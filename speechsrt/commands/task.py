@@ -28,7 +28,8 @@ class Task(ABC):
 
     Attributes:
         name: ``keyword`` or ``ctc``.
-        scores: names of what the validation is told by; the first chooses the best epoch.
+        scores: names of what the validation is told by; unless ``best_by`` names one the first tells the best
+            epoch.
         sign: 1 where that one is to be high, -1 where low.
     """
 

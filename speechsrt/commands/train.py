@@ -8,7 +8,6 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import EarlyStopping
 
 from speechsrt.build import build, check_arguments, locate
 from speechsrt.commands.corpus import corpus_of, data_root, hash_of, load_corpus, say_contents, split_of
@@ -83,17 +82,19 @@ def plan(config: dict[str, Any]) -> Plan:
     initial_model(config, expected, checkpoint)
     config, said = settle_encoder_rate(config, expected, checkpoint)
     recipe = recipe_of(config, task)
-    monitor = _monitor(config["best_by"], task)
-    checkpoints = Checkpoints(folder / "checkpoints", monitor, task.sign, config["save_minutes"])
+    checkpoints = Checkpoints(
+        folder / "checkpoints",
+        _monitor(config["best_by"], task),
+        task.sign,
+        config["save_minutes"],
+        config["early_stopping"],
+    )
     say_epoch = None if is_interactive() else console.print
     callbacks: list[L.Callback] = [
         History(folder / "metrics.csv", task.scores, say_epoch),
         Spectra(folder / "spectra.csv"),
         checkpoints,
     ]
-    if config["early_stopping"] is not None:
-        mode = "max" if task.sign > 0 else "min"
-        callbacks.append(EarlyStopping(monitor, mode=mode, patience=config["early_stopping"]))
     trainer = trainer_of(config, folder, callbacks)
     if not trainer.is_global_zero:
         silence()

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from speechsrt.kernels import halved
 from speechsrt.pointwise.base import FLOAT_BITS, Cost
 
 Pair = tuple[int, int]
@@ -39,6 +40,9 @@ class Filters(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve; see the class for shapes."""
+        if self.groups > 1 and halved(x):
+            with torch.autocast("cpu", enabled=False):
+                return self(x.float())
         y = F.conv2d(x.permute(0, 3, 1, 2), self.weight, None, self.stride, self.padding, 1, self.groups)
         return y.permute(0, 2, 3, 1).contiguous()
 

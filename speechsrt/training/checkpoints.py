@@ -2,7 +2,8 @@
 
 ``last.ckpt`` is written after every epoch and every so many minutes inside one, between optimizer steps;
 ``best.ckpt`` is the one of the best validation score so far among the epochs after which every layer was what
-it is to be: a network that is pruned while it is trained is best before, and not what was asked for.
+it is to be: a network that is pruned while it is trained is best before, and not what was asked for. Which
+epoch is the best is known here alone, so it is here that a run ends which has not been better for long.
 """
 
 import os
@@ -14,6 +15,8 @@ from typing import Any
 import lightning as L
 import torch
 
+from speechsrt.errors import UserError
+
 
 class Checkpoints(L.Callback):
     """Write ``best.ckpt`` and ``last.ckpt`` into a folder.
@@ -23,10 +26,14 @@ class Checkpoints(L.Callback):
         monitor: the logged value to go by.
         sign: 1 where it is to be high, -1 where low.
         minutes: distance of saves inside an epoch.
+        patience: epochs without a better score that end the run, counted from the first best one.
     """
 
-    def __init__(self, folder: Path, monitor: str, sign: int = 1, minutes: float = 10.0) -> None:
+    def __init__(
+        self, folder: Path, monitor: str, sign: int = 1, minutes: float = 10.0, patience: int | None = None
+    ) -> None:
         self.folder, self.monitor, self.sign, self.minutes = folder, monitor, sign, minutes
+        self.patience = patience
         self.best_score, self.best_epoch = float("-inf"), -1
         self._saved = time.monotonic()
 
@@ -41,12 +48,22 @@ class Checkpoints(L.Callback):
         return self.folder / "last.ckpt"
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best score so far and its epoch."""
-        return {"best_score": self.best_score, "best_epoch": self.best_epoch}
+        """Return the best score so far, what it is of, and its epoch."""
+        return {"monitor": self.monitor, "best_score": self.best_score, "best_epoch": self.best_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a stored best score."""
+        """Go on from a stored best score.
+
+        Raises:
+            UserError: it is of another kind.
+        """
+        if (monitor := state_dict.get("monitor", self.monitor)) != self.monitor:
+            raise UserError(f"best_by=: the run has gone by {monitor.removeprefix('val_')}; leave it so")
         self.best_score, self.best_epoch = state_dict["best_score"], state_dict["best_epoch"]
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """End a run at once that had ended for want of a better epoch."""
+        self._stop(trainer, trainer.current_epoch - 1)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -54,8 +71,11 @@ class Checkpoints(L.Callback):
         """Save between two optimizer steps where enough time has passed; an epoch's end saves anyway."""
         done = batch_idx + 1
         between_steps = done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches
-        if between_steps and time.monotonic() - self._saved >= 60 * self.minutes:
-            self.save(trainer, self.last)
+        if between_steps:
+            due = time.monotonic() - self._saved >= 60 * self.minutes
+            # All processes save or none, whatever their clocks say.
+            if trainer.strategy.reduce_boolean_decision(due, all=False):
+                self.save(trainer, self.last)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the epoch, and keep it as the best where it is."""
@@ -67,6 +87,11 @@ class Checkpoints(L.Callback):
         self.save(trainer, self.best if better else self.last)
         if better and trainer.is_global_zero:
             self.copy(self.best, self.last)
+        self._stop(trainer, trainer.current_epoch)
+
+    def _stop(self, trainer: L.Trainer, epoch: int) -> None:
+        if self.patience is not None and epoch - self.best_epoch >= self.patience and self.best_epoch >= 0:
+            trainer.should_stop = True
 
     def copy(self, path: Path, to: Path) -> None:
         """Put a copy of a checkpoint in the place of another, whole or not at all."""

@@ -47,7 +47,7 @@ def test_what_is_missing_runs_and_what_is_there_does_not(
     assert all("run_dir=" in words[-1] for words in pretended)
     capsys.readouterr()
     assert table.run(chosen()) == told
-    assert "tones: all runs are there, in results; output=FOLDER makes them" in capsys.readouterr().err
+    assert "tones: all that was asked for is there, in results; output= and" in capsys.readouterr().err
     assert len(pretended) == 4
     Path("results/tones/ternary-s1.json").unlink()
     table.run(chosen())
@@ -140,7 +140,7 @@ def test_what_others_begin_with_is_tried_once(
     assert "a2-s0: learned-s0, which it begins with, is not there" in capsys.readouterr().err
 
 
-def test_after_the_same_refusal_twice_nothing_more_begins(
+def test_where_two_rows_are_refused_alike_nothing_more_begins(
     tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tried = []
@@ -155,7 +155,11 @@ def test_after_the_same_refusal_twice_nothing_more_begins(
     with pytest.raises(UserError, match="table=tones: 4 of 4 runs failed"):
         table.run(chosen())
     assert len(tried) == 2
-    assert "the second run to end so; the others are not begun" in capsys.readouterr().err
+    assert "the second row to end so; the others are not begun" in capsys.readouterr().err
+    tried.clear()
+    with pytest.raises(UserError, match="table=tones: 2 of 2 runs failed"):
+        table.run(chosen("tones", "only=[learned]"))
+    assert len(tried) == 2, "two seeds of a row say nothing of others"
 
 
 def test_lists_left_blank_are_empty_and_seeds_zero(tables: Path, pretended: list[list[str]]) -> None:
@@ -214,12 +218,14 @@ def test_a_dry_run_says_what_it_cannot_tell_and_what_has_run(
 
 
 def test_a_run_goes_by_the_rates_of_its_twin_before_others(tables: Path) -> None:
-    def rate(where: str, seconds: float, operations: float = 100.0) -> Rate:
-        return Rate(where, "Net", operations, seconds)
-
     home = replace(named("tones"), hours=2.0)
+
+    def rate(where: str, seconds: float, operations: float = 100.0) -> Rate:
+        rows = frozenset(home.rows) if where.startswith("twin") else frozenset({"x"})
+        return Rate(where, "Net", operations, seconds, rows)
+
     size = Size("Net", trained_weights=10, operations=100.0, epochs=3)
-    rates = [rate("a/x-s0", 1), *(rate("tones_small/x-s0", s) for s in (50, 20, 30)), rate("b/y-s0", 9, 1e4)]
+    rates = [rate("a/x-s0", 1), *(rate("twin/x-s0", s) for s in (50, 20, 30)), rate("b/y-s0", 9, 1e4)]
     assert likely(size, home, rates) == (3 * 2.0 * 30 / 60, rates[3])
     assert likely(replace(size, operations=1e4), home, rates)[1] == rates[-1]
     assert likely(size, home, rates[:1]) == (3 * 2.0 * 1 / 60, rates[0])
@@ -234,9 +240,9 @@ def test_a_row_that_begins_with_another(tables: Path, pretended: list[list[str]]
     )
     (tables / "after.yaml").write_text(text)
     table.run(chosen("after", "only=[noisy]"))
-    assert [words[0] for words in pretended] == ["train", "train", "evaluate", "evaluate"]
-    for base, words in zip(pretended[:2], pretended[2:], strict=True):
-        assert words[1:3] == [f"checkpoint={base[-1].removeprefix('run_dir=')}", "snr=0"]
+    assert [words[0] for words in pretended] == ["train", "evaluate"] * 2
+    place = pretended[0][-1].removeprefix("run_dir=")
+    assert pretended[1][1:3] == [f"checkpoint={place}", "snr=0"]
     kept = json.loads(Path("results/after/noisy-s0.json").read_text())
     assert kept["command"] == "speechsrt evaluate checkpoint=RUNS/learned-s0 snr=0"
     assert not Path("results/tones").exists()

@@ -90,7 +90,12 @@ def test_mistakes_on_the_command_line(
         (
             "accuracy: 0.9721",
             "accuracy: 97 %",
-            "table=broken: others: published: accuracy: 97 %: expected a number",
+            "table=broken: others: published: accuracy: 97 %: expected a number of at least 0",
+        ),
+        (
+            "{accuracy: 0.9721",
+            "{wer: 5.37",
+            "table=broken: others: published: wer: 5.37: write a share of one, 0.0537, for percent",
         ),
         (
             "{accuracy: 0",

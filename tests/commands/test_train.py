@@ -129,9 +129,10 @@ def test_a_whole_folder_whatever_the_trainer_is_told(
     assert contents(tmp_path / "run") == (FILES, {"best.ckpt", "last.ckpt"})
 
 
-def test_half_precision_trains(train: Train) -> None:
-    # oneDNN's depthwise bfloat16 kernels hang with 16 channels or fewer (version 3.10, AVX-512)
-    assert train("trainer.precision=bf16-mixed", "model.channels=32", "model.wide=32", "trainer.max_epochs=1")
+@pytest.mark.parametrize("channels", [8, 32])
+def test_half_precision_trains(train: Train, channels: int) -> None:
+    widths = [f"model.channels={channels}", f"model.wide={channels}"]
+    assert train("trainer.precision=bf16-mixed", *widths, "trainer.max_epochs=1")
 
 
 @pytest.mark.slow

@@ -116,7 +116,7 @@ def test_an_epoch_before_its_time_is_never_the_best(tmp_path: Path, sign: int) -
         module: Any = SimpleNamespace(complete=complete)
         checkpoints.on_train_epoch_end(trainer, module)
     assert kept == [2, 4]
-    assert checkpoints.state_dict() == {"best_score": 4, "best_epoch": 4}
+    assert checkpoints.state_dict() == {"monitor": "score", "best_score": 4, "best_epoch": 4}
 
 
 @every_method

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from speechsrt import config
 from speechsrt.commands import train as command
 from speechsrt.errors import UserError
+from speechsrt.training.checkpoints import Checkpoints
 from speechsrt.training.history import read_history
 
 Train = Callable[..., dict[str, Any]]
@@ -68,6 +70,51 @@ def test_resumed_from_the_checkpoint_of_an_epoch(train: Train, tmp_path: Path, n
     train(f"resume={tmp_path / 'flat' / 'checkpoints' / f'{name}.ckpt'}", "trainer.max_epochs=4")
     assert same(tmp_path / "flat", tmp_path / "flat_whole")
     assert not same(tmp_path / "flat", tmp_path / "whole")
+
+
+def test_killed_between_the_two_checkpoints_it_finds_the_best_epoch_again(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train("trainer.max_epochs=3", run_dir="whole")
+    copy, epoch = Checkpoints.copy, whole["best_epoch"] - 1
+
+    def kill(self: Checkpoints, path: Path, to: Path) -> None:
+        if self.best_epoch == epoch:
+            raise KilledError
+        copy(self, path, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "copy", kill)
+        with pytest.raises(KilledError):
+            train("trainer.max_epochs=3", "save_minutes=0", run_dir="broken")
+    again = train(f"resume={tmp_path / 'broken'}")
+    assert (again["best_epoch"], again["accuracy"]) == (whole["best_epoch"], whole["accuracy"])
+    assert same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_a_run_that_ended_for_want_of_a_better_epoch_does_not_go_on(train: Train, tmp_path: Path) -> None:
+    still = ("early_stopping=2", "trainer.max_epochs=50", "optim.lr=0.0")
+    assert train(*still)["epochs"] == 3
+    (tmp_path / "run/metrics.json").unlink()
+    assert train(f"resume={tmp_path / 'run'}")["epochs"] == 3
+    assert train(f"resume={tmp_path / 'run'}", "early_stopping=4")["epochs"] == 5
+
+
+def test_the_score_that_tells_the_best_epoch_stays_the_same(tmp_path: Path) -> None:
+    state = Checkpoints(tmp_path, "val_cer", -1).state_dict()
+    with pytest.raises(UserError, match=r"^best_by=: the run has gone by cer; leave it so$"):
+        Checkpoints(tmp_path, "val_wer", -1).load_state_dict(state)
+
+
+@pytest.mark.parametrize("due", [True, False])
+def test_one_clock_tells_all_processes_when_to_save(tmp_path: Path, due: bool) -> None:
+    saved: list[Path] = []
+    checkpoints = Checkpoints(tmp_path, "score", minutes=1000)
+    checkpoints.save = lambda trainer, path: saved.append(path)
+    strategy = SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision or due)
+    trainer: Any = SimpleNamespace(accumulate_grad_batches=1, num_training_batches=9, strategy=strategy)
+    checkpoints.on_train_batch_end(trainer, Any, None, None, 3)
+    assert saved == [checkpoints.last] * due
 
 
 def test_a_finished_run_resumed_changes_nothing(train: Train, tmp_path: Path) -> None:
