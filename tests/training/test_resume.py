@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from killing import KilledError, kill_at
@@ -113,7 +114,7 @@ def test_one_clock_tells_all_processes_when_to_save(tmp_path: Path, due: bool) -
     checkpoints.save = lambda trainer, path: saved.append(path)
     strategy = SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision or due)
     trainer: Any = SimpleNamespace(accumulate_grad_batches=1, num_training_batches=9, strategy=strategy)
-    checkpoints.on_train_batch_end(trainer, Any, None, None, 3)
+    checkpoints.on_train_batch_end(trainer, L.LightningModule(), None, None, 3)
     assert saved == [checkpoints.last] * due
 
 
