@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator
 
 from speechsrt.reports.plots import GREY, dress, plain_text, png
 
@@ -20,6 +20,8 @@ PANEL_WIDTH, PANEL_HEIGHT, LEAST_WIDTH = 3.7, 3.6, 6.0
 """Inches; three panels stay legible at the width of a page."""
 LETTER, KEY, LINE = 0.075, 0.5, 0.2
 """Inches of the legend: a letter, a key with its gap, a line."""
+MOST_TICKS = 6
+"""On the horizontal axis; joined points with no more settings than these have one at each."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,9 @@ def _draw(axes: Axes, panel: Panel, styles: dict[str, tuple[str, str, str]]) -> 
         xs, ys = [point.x for point in own], [point.y for point in own]
         axes.plot(xs, ys, color=GREY, linewidth=0.8, linestyle=":", drawstyle="steps-post", zorder=0)
     dress(axes, panel.y)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
+    settings = sorted({point.x for point in panel.points})
+    few = panel.joined and len(settings) <= MOST_TICKS
+    axes.xaxis.set_major_locator(FixedLocator(settings) if few else MaxNLocator(nbins=MOST_TICKS))
     axes.xaxis.set_major_formatter(EngFormatter(sep=" ") if _large(panel) else "{x:g}")
     axes.set_xlabel(panel.x, color=GREY)
 
