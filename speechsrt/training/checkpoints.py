@@ -62,7 +62,11 @@ class Checkpoints(L.Callback):
         self.best_score, self.best_epoch = state_dict["best_score"], state_dict["best_epoch"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """End a run at once that had ended for want of a better epoch."""
+        """Go by the best checkpoint there is; end a run at once that had ended for want of a better one."""
+        if self.best.is_file():  # it may be of the epoch that the run was killed in, behind the last
+            kept = torch.load(self.best, map_location="cpu", weights_only=True)["callbacks"][self.state_key]
+            if kept["best_score"] > self.best_score:
+                self.load_state_dict(kept)
         self._stop(trainer, trainer.current_epoch - 1)
 
     def on_train_batch_end(

@@ -93,6 +93,18 @@ def test_killed_between_the_two_checkpoints_it_finds_the_best_epoch_again(
     assert same(tmp_path / "whole", tmp_path / "broken")
 
 
+def test_a_best_checkpoint_behind_the_last_counts(tmp_path: Path) -> None:
+    ahead = Checkpoints(tmp_path, "score")
+    ahead.best_score, ahead.best_epoch = 0.9, 4
+    torch.save({"callbacks": {ahead.state_key: ahead.state_dict()}}, ahead.best)
+    trainer: Any = SimpleNamespace(current_epoch=4)
+    for known, epoch in ((0.8, 4), (0.95, 2)):
+        checkpoints = Checkpoints(tmp_path, "score")
+        checkpoints.best_score, checkpoints.best_epoch = known, 2
+        checkpoints.on_train_start(trainer, L.LightningModule())
+        assert checkpoints.best_epoch == epoch
+
+
 def test_a_run_that_ended_for_want_of_a_better_epoch_does_not_go_on(train: Train, tmp_path: Path) -> None:
     still = ("early_stopping=2", "trainer.max_epochs=50", "optim.lr=0.0")
     assert train(*still)["epochs"] == 3
