@@ -51,8 +51,9 @@ class Runner:
         Yields:
             Each as it ends, and how.
         """
-        # Hydra composes one configuration at a time, so what the workers will ask for is found out before.
-        places = [run.folder(self.runs) for run in todo if run.model]
+        places = [run.folder(self.runs) for run in todo]
+        for run in todo:  # Hydra composes one configuration at a time: the workers find these composed
+            task_of(run.model)
         bases = [None if run.before is None else run.before.folder(self.runs) for run in todo]
         after = defaultdict[Path | None, list[int]](list)
         for number, base in enumerate(bases):

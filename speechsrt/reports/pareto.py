@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,8 +21,9 @@ PANEL_WIDTH, PANEL_HEIGHT, LEAST_WIDTH = 3.7, 3.6, 6.0
 """Inches; three panels stay legible at the width of a page."""
 LETTER, KEY, LINE = 0.075, 0.5, 0.2
 """Inches of the legend: a letter, a key with its gap, a line."""
-MOST_TICKS = 6
-"""On the horizontal axis; joined points with no more settings than these have one at each."""
+MOST_TICKS, LEAST_GAP = 6, 12
+"""On the horizontal axis; joined points have a tick at each setting, where these are further apart than a
+twelfth of the axis."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,9 @@ def _draw(axes: Axes, panel: Panel, styles: dict[str, tuple[str, str, str]]) -> 
         axes.plot(xs, ys, color=GREY, linewidth=0.8, linestyle=":", drawstyle="steps-post", zorder=0)
     dress(axes, panel.y)
     settings = sorted({point.x for point in panel.points})
-    few = panel.joined and len(settings) <= MOST_TICKS
-    axes.xaxis.set_major_locator(FixedLocator(settings) if few else MaxNLocator(nbins=MOST_TICKS))
+    apart = all(b - a > (settings[-1] - settings[0]) / LEAST_GAP for a, b in pairwise(settings))
+    own = panel.joined and apart
+    axes.xaxis.set_major_locator(FixedLocator(settings) if own else MaxNLocator(nbins=MOST_TICKS))
     axes.xaxis.set_major_formatter(EngFormatter(sep=" ") if _large(panel) else "{x:g}")
     axes.set_xlabel(panel.x, color=GREY)
 

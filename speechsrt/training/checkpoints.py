@@ -17,6 +17,9 @@ import torch
 
 from speechsrt.errors import UserError
 
+ASKED = 50
+"""Batches after which several processes ask one another whether to save; each time the devices wait."""
+
 
 class Checkpoints(L.Callback):
     """Write ``best.ckpt`` and ``last.ckpt`` into a folder.
@@ -75,7 +78,7 @@ class Checkpoints(L.Callback):
         """Save between two optimizer steps where enough time has passed; an epoch's end saves anyway."""
         done = batch_idx + 1
         between_steps = done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches
-        if between_steps:
+        if between_steps and (trainer.world_size == 1 or done % ASKED == 0):
             due = time.monotonic() - self._saved >= 60 * self.minutes
             # All processes save or none, whatever their clocks say.
             if trainer.strategy.reduce_boolean_decision(due, all=False):

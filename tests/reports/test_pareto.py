@@ -6,9 +6,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from speechsrt.reports.pareto import PANEL_WIDTH, Panel, Point, _styles, front, panels_picture
+from speechsrt.reports.pareto import PANEL_WIDTH, Panel, Point, _draw, _styles, front, panels_picture
 
 NUMBERS = st.floats(0, 100)
 
@@ -48,3 +49,16 @@ def test_a_picture_of_two_panels(largest: float) -> None:
     points = [point("one", largest / 2, 90), point("two", largest, 95, "h", published=True)]
     made = panels_picture([Panel("x", "y", points, True), Panel("x", "y", points, False, joined=True)])
     assert abs(imread(io.BytesIO(made)).shape[1] - 2 * 120 * PANEL_WIDTH) < 30
+
+
+@pytest.mark.parametrize(
+    ("settings", "joined", "own"),
+    [((1, 2, 4), True, True), ((1, 2, 4), False, False), ((0, 0.9, 0.95), True, False), ((3,), True, True)],
+)
+def test_joined_points_have_a_tick_at_each_setting_where_there_is_room(
+    settings: tuple[float, ...], joined: bool, own: bool
+) -> None:
+    panel = Panel("x", "y", [point(f"at {x}", x, 90 + x) for x in settings], True, joined=joined)
+    axes = Figure().subplots()
+    _draw(axes, panel, _styles([panel]))
+    assert (tuple(axes.get_xticks()) == settings) is own

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from speechsrt import config
 from speechsrt.commands import train as command
 from speechsrt.errors import UserError
-from speechsrt.training.checkpoints import Checkpoints
+from speechsrt.training.checkpoints import ASKED, Checkpoints
 from speechsrt.training.history import read_history
 
 Train = Callable[..., dict[str, Any]]
@@ -125,8 +125,12 @@ def test_one_clock_tells_all_processes_when_to_save(tmp_path: Path, due: bool) -
     checkpoints = Checkpoints(tmp_path, "score", minutes=1000)
     checkpoints.save = lambda trainer, path: saved.append(path)
     strategy = SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision or due)
-    trainer: Any = SimpleNamespace(accumulate_grad_batches=1, num_training_batches=9, strategy=strategy)
-    checkpoints.on_train_batch_end(trainer, L.LightningModule(), None, None, 3)
+    trainer: Any = SimpleNamespace(
+        accumulate_grad_batches=1, num_training_batches=2 * ASKED, strategy=strategy, world_size=2
+    )
+    checkpoints.on_train_batch_end(trainer, L.LightningModule(), None, None, ASKED - 2)
+    assert saved == []
+    checkpoints.on_train_batch_end(trainer, L.LightningModule(), None, None, ASKED - 1)
     assert saved == [checkpoints.last] * due
 
 
