@@ -1,14 +1,13 @@
 """A table of two rows on words made of tones, and runs of it that are there at once."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from speechsrt import config
-from speechsrt.commands import table_runner
+from speechsrt.commands.processes import Processes
 from speechsrt.commands.table_results import Result, result_of, write_result
 from speechsrt.commands.table_rows import Run, named, recipe_hash
 from speechsrt.config import files
@@ -76,14 +75,14 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Have runs write what they would at once; return a list that gets their command lines."""
     lines: list[list[str]] = []
 
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+    def run(_: Processes, command: list[str], *_how: Any) -> int:
         words = command[4:]
         lines.append(words)
         place = Path(
             next(word.partition("=")[2] for word in words if word.startswith(("run_dir=", "resume=")))
         )
         write_run(place, seed=int(next((w[5:] for w in words if w.startswith("seed=")), 0)))
-        return subprocess.CompletedProcess(command, 0)
+        return 0
 
-    monkeypatch.setattr(table_runner.subprocess, "run", run)
+    monkeypatch.setattr(Processes, "run", run)
     return lines

@@ -6,6 +6,7 @@ it was. A small file a run and the table as JSON, Markdown, CSV and a page are k
 
 import os
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import speechsrt
 from speechsrt.build import suggest
 from speechsrt.commands.foreign import REMEDIES
+from speechsrt.commands.processes import interruptible
 from speechsrt.commands.screen import console, say
 from speechsrt.commands.screen import output as screen
 from speechsrt.commands.table_costs import estimates
@@ -136,9 +138,10 @@ def _execute(
     runner = Runner(runs, passed, shared | dict(os.environ) | own)
     wanted = {run.folder(runs) for run in missing}
     ends: Counter[Ended] = Counter()
-    for run, end in runner.every(todo, jobs):
-        if (place := run.folder(runs)) in wanted:
-            ends[_kept(run, place, kept) if end is Ended.DONE else end] += 1
+    with interruptible("the same command goes on"), closing(runner.every(todo, jobs)) as ended:
+        for run, end in ended:
+            if (place := run.folder(runs)) in wanted:
+                ends[_kept(run, place, kept) if end is Ended.DONE else end] += 1
     return ends
 
 

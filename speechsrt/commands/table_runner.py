@@ -3,10 +3,9 @@
 import fcntl
 import os
 import shutil
-import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,9 +13,13 @@ from enum import Enum
 from heapq import heappop, heappush
 from pathlib import Path
 
+from speechsrt.commands.processes import Processes
 from speechsrt.commands.screen import console
 from speechsrt.commands.table_rows import Run
 from speechsrt.models.model import task_of
+
+GRACE = 2.0
+"""Seconds that runs have to end by the Ctrl-C of a terminal, which reaches them too, before they are told."""
 
 
 class Ended(Enum):
@@ -37,6 +40,7 @@ class Runner:
         environment: of the processes.
         failed: folders of runs that have failed, which are not tried again.
         mistakes: the lines that refused runs ended with, and their rows; where two rows have one none begins.
+        processes: those that are under way.
     """
 
     runs: Path
@@ -44,9 +48,12 @@ class Runner:
     environment: Mapping[str, str]
     failed: set[Path] = field(default_factory=set)
     mistakes: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    processes: Processes = field(default_factory=Processes)
 
-    def every(self, todo: Sequence[Run], jobs: int) -> Iterator[tuple[Run, Ended]]:
+    def every(self, todo: Sequence[Run], jobs: int) -> Generator[tuple[Run, Ended], None, None]:
         """Make runs, ``jobs`` at once and in their order, but each after the one that it begins with.
+
+        Where the caller goes no further, or is interrupted, those that are under way are told to end.
 
         Yields:
             Each as it ends, and how.
@@ -70,7 +77,14 @@ class Runner:
                         heappush(ready, follower)
                     yield todo[number], done.result()
         finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more begins
+            pool.shutdown(wait=False, cancel_futures=True)
+            self._end(begun)
+
+    def _end(self, begun: Collection[Future[Ended]]) -> None:
+        wait(begun, timeout=GRACE)
+        while not all(run.done() for run in begun):
+            self.processes.terminate()
+            wait(begun, timeout=0.1)
 
     def make(self, run: Run) -> Ended:
         """Make a run, and before it the one that it begins with, if it is not there.
@@ -107,21 +121,18 @@ class Runner:
         # -P: a module that lies where the table was asked for is not taken for another.
         command = [sys.executable, "-P", "-m", "speechsrt.cli", *words, *self.passed[task_of(run.model)]]
         told = log.stat().st_size if log.is_file() else 0
-        with log.open("a", encoding="utf-8") as file:
-            # The lock is held until the process ends, even where this one is killed before it.
-            done = subprocess.run(
-                command, stdout=file, stderr=file, check=False, env=self.environment, pass_fds=[lock]
-            )
-        if done.returncode:
+        with log.open("ab") as file:
+            code = self.processes.run(command, file, self.environment, lock)
+        if code:
             text = log.read_bytes()[told:].decode(errors="replace")
             line = next((line for line in reversed(text.splitlines()) if line.strip()), "silent")
-            console.print(f"{run.name}: exit code {done.returncode}, {line} (see {log})")
-            if done.returncode == 2:
+            console.print(f"{run.name}: exit code {code}, {line} (see {log})")
+            if code == 2:
                 rows = self.mistakes[line]
                 rows.add((run.table.name, run.row.name))
                 if len(rows) == 2:
                     console.print("that is the second row to end so; the others are not begun")
-        return done.returncode == 0
+        return code == 0
 
 
 @contextmanager

@@ -1,16 +1,19 @@
 """Tables: what their rows are, and what runs."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from tabling import TEXT, TINY, chosen, write_run
 
-from speechsrt.commands import table, table_runner
+from speechsrt.commands import table
+from speechsrt.commands.processes import Processes
 from speechsrt.commands.table_costs import Rate, Size, likely
 from speechsrt.commands.table_results import found, outdated
 from speechsrt.commands.table_rows import Run, named, recipe_hash, runs_of, table_of
@@ -129,11 +132,11 @@ def test_what_others_begin_with_is_tried_once(
     (tables / "after.yaml").write_text(text)
     tried = []
 
-    def fail(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+    def fail(_: Processes, command: list[str], *_how: Any) -> int:
         tried.append(command[4])
-        return subprocess.CompletedProcess(command, 2)
+        return 2
 
-    monkeypatch.setattr(table_runner.subprocess, "run", fail)
+    monkeypatch.setattr(Processes, "run", fail)
     with pytest.raises(UserError, match="table=after: 3 of 3 runs failed"):
         table.run(chosen("after", "only=[a0,a1,a2]", "seeds=[0]"))
     assert tried == ["train"]
@@ -145,13 +148,13 @@ def test_where_two_rows_are_refused_alike_nothing_more_begins(
 ) -> None:
     tried = []
 
-    def refuse(command: list[str], stdout: Any, **_: Any) -> subprocess.CompletedProcess[bytes]:
+    def refuse(_: Processes, command: list[str], output: IO[bytes], *_how: Any) -> int:
         tried.append(command)
-        stdout.write("speechsrt: no such corpus\n")
-        stdout.flush()
-        return subprocess.CompletedProcess(command, 2)
+        output.write(b"speechsrt: no such corpus\n")
+        output.flush()
+        return 2
 
-    monkeypatch.setattr(table_runner.subprocess, "run", refuse)
+    monkeypatch.setattr(Processes, "run", refuse)
     with pytest.raises(UserError, match="table=tones: 4 of 4 runs failed"):
         table.run(chosen())
     assert len(tried) == 2
@@ -273,12 +276,12 @@ def test_a_run_that_another_process_is_at_is_left_to_it(
 def test_a_failed_run_is_told_and_the_others_are_kept(
     tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(command: list[str], stdout: Any, **_: Any) -> subprocess.CompletedProcess[bytes]:
-        stdout.write("speechsrt: nothing works\n")
-        stdout.flush()
-        return subprocess.CompletedProcess(command, 2)
+    def fail(_: Processes, _command: list[str], output: IO[bytes], *_how: Any) -> int:
+        output.write(b"speechsrt: nothing works\n")
+        output.flush()
+        return 2
 
-    monkeypatch.setattr(table_runner.subprocess, "run", fail)
+    monkeypatch.setattr(Processes, "run", fail)
     with pytest.raises(UserError, match="table=tones: 2 of 2 runs failed"):
         table.run(chosen("tones", "only=[learned]"))
     assert "learned-s0: exit code 2, speechsrt: nothing works (see " in capsys.readouterr().err
@@ -291,3 +294,24 @@ def test_two_rows_for_real(tables: Path) -> None:
     kept = json.loads(Path("results/tones/ternary-s0.json").read_text())
     assert kept["trained_weights"] < told["rows"][0]["trained_weights"]
     assert len(kept["errors"].split()) == round((1 - kept["accuracy"]) * kept["utterances"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_runs_end_with_the_table_that_is_told_to(
+    tables: Path, words_folder: Path, number: signal.Signals
+) -> None:
+    endless = TINY.replace("max_epochs=1", "max_epochs=100000")
+    (tables / "long.yaml").write_text(TEXT.format(name="long", root=words_folder, tiny=endless))
+    command = [sys.executable, "-m", "speechsrt.cli", "table", "table=long", "jobs=2", "seeds=[0]"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
+        while len(list(Path("runs/tables/long").glob("*/checkpoints/last.ckpt"))) < 2:
+            assert run.poll() is None
+            time.sleep(0.2)
+        run.send_signal(number)
+        _, shown = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert shown.splitlines()[-1] == "speechsrt: interrupted: the same command goes on"
+    assert "Traceback" not in shown
+    for log in Path("runs/tables/long").glob("*.log"):
+        assert "speechsrt: interrupted: go on with resume=" in log.read_text()
