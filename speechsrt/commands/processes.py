@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import IO
 
@@ -14,6 +14,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._running = set[subprocess.Popen[bytes]]()
+        self._ending = False
 
     def run(
         self, command: Sequence[str], output: IO[bytes], environment: Mapping[str, str], lock: int
@@ -27,21 +28,29 @@ class Processes:
             command, stdout=output, stderr=output, env=environment, pass_fds=[lock]
         ) as process:
             self._running.add(process)
+            if self._ending:
+                self.terminate()
             code = process.wait()
         self._running.discard(process)
         return code
 
     def terminate(self) -> None:
-        """Tell all that are under way to end, each once: a second SIGTERM would cut its farewell short."""
-        while self._running:
-            self._running.pop().terminate()
+        """Tell all to end that are under way or begin from now on.
+
+        Each is told once: a second SIGTERM would cut its farewell short.
+        """
+        self._ending = True
+        with suppress(KeyError):  # where two threads see the last one
+            while self._running:
+                self._running.pop().terminate()
 
 
 @contextmanager
 def interruptible(remedy: str) -> Iterator[None]:
     """Take SIGTERM, which batch systems send, as Ctrl-C while the block runs.
 
-    Outside the main thread, where Python hears no signals, nothing changes.
+    Nothing changes outside the main thread, where Python hears no signals, nor for a signal that is ignored,
+    as Ctrl-C is in the background of a script.
 
     Raises:
         KeyboardInterrupt: at either signal; it tells ``remedy``.
@@ -50,8 +59,10 @@ def interruptible(remedy: str) -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt(remedy)
 
-    heard = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, interrupt) for number in heard}
+    main = threading.current_thread() is threading.main_thread()
+    heard = (signal.SIGINT, signal.SIGTERM) if main else ()
+    kept = [number for number in heard if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in kept}
     try:
         yield
     finally:

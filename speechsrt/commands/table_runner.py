@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,13 +78,11 @@ class Runner:
                     yield todo[number], done.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            self._end(begun)
-
-    def _end(self, begun: Collection[Future[Ended]]) -> None:
-        wait(begun, timeout=GRACE)
-        while not all(run.done() for run in begun):
-            self.processes.terminate()
-            wait(begun, timeout=0.1)
+            try:
+                wait(begun, timeout=GRACE)
+            finally:  # also where a second signal comes
+                self.processes.terminate()
+                pool.shutdown()
 
     def make(self, run: Run) -> Ended:
         """Make a run, and before it the one that it begins with, if it is not there.
