@@ -65,7 +65,7 @@ def keyword_report(
     title = f"Keywords: {metrics.get('data', ABSENT)}, {metrics.get('split', ABSENT)} split"
     sections = [
         run_section(metrics),
-        training_section(history),
+        training_section(history, metrics),
         Section("Word by word", [_words(score)]),
         Section("Said and heard", [Paragraph(_CONFUSION_TEXT), Picture(picture, _describe(score))]),
         Section("Surest mistakes", _mistakes(score)),

@@ -65,10 +65,11 @@ def confusion(labels: Sequence[str], matrix: ArrayLike) -> bytes:
         return png(figure)
 
 
-def curves(history: Sequence[Mapping[str, object]]) -> bytes:
+def curves(history: Sequence[Mapping[str, object]], kept: int | None = None) -> bytes:
     """Loss, and those of `RATES` that are known, from rows of `metrics.csv`; any cell may be missing.
 
-    The horizontal axis counts epochs, or steps where a column was written more than once an epoch.
+    The horizontal axis counts epochs, or steps where a column was written more than once an epoch. `kept` is
+    the epoch whose model was kept, counted as there; it is not that of the best score where another chose it.
     """
     columns = ["train_loss", "val_loss", *(rate.column for rate in RATES)]
     clock = "epoch" if all(_once_an_epoch(history, column) for column in columns) else "step"
@@ -83,7 +84,7 @@ def curves(history: Sequence[Mapping[str, object]]) -> bytes:
         dress(panels[0], "loss")
         panels[0].legend(frameon=False, fontsize=9)
         if known:
-            _draw_rates(panels[1], known, clock)
+            _draw_rates(panels[1], known, clock, kept if clock == "epoch" else None)
         panels[-1].set_xlabel(clock, color=GREY)
         return png(figure)
 
@@ -180,14 +181,18 @@ def _draw(axes: Axes, x: list[float], y: list[float], colour: str, name: str) ->
     axes.plot(x, y, color=colour, label=name, linewidth=1.6, marker="." if len(x) < 10 else None)
 
 
-def _draw_rates(axes: Axes, known: Mapping[Rate, tuple[list[float], list[float]]], clock: str) -> None:
-    """Every rate that is known; the title tells the best of the first, a point where it was reached."""
+def _draw_rates(
+    axes: Axes, known: Mapping[Rate, tuple[list[float], list[float]]], clock: str, kept: int | None
+) -> None:
+    """Every rate that is known; title and point tell the first where it was kept, else where it was best."""
     for rate, points in known.items():
         _draw(axes, *points, colour=rate.colour, name=rate.name)
     first, (times, values) = next(iter(known.items()))
     best = first.best(range(len(values)), key=values.__getitem__)
-    axes.plot(times[best], values[best], "o", color=first.colour)
-    title = f"validation {first.name}, best {values[best]:.1%} at {clock} {times[best]:.0f}"
+    told = times.index(kept) if kept in times else best
+    what = "best" if values[told] == values[best] else "kept"
+    axes.plot(times[told], values[told], "o", color=first.colour)
+    title = f"validation {first.name}, {what} {values[told]:.1%} at {clock} {times[told]:.0f}"
     dress(axes, title.replace("%", " %"))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None, symbol=" %"))
     if len(known) > 1:

@@ -39,13 +39,14 @@ def run_section(metrics: Mapping[str, Any]) -> Section:
     return Section("Run", [Grid(("what", "value"), _run_rows(metrics))])
 
 
-def training_section(history: Sequence[Mapping[str, object]]) -> Section:
+def training_section(history: Sequence[Mapping[str, object]], metrics: Mapping[str, Any]) -> Section:
     """The learning curves, from the rows of `metrics.csv`; none where nothing was trained."""
     if not history:
         untrained = "Nothing was trained in this run: the model is scored as it was given."
         return Section("Training", [Paragraph(untrained)])
     alt = "Loss, and the score on the validation split, over the training"
-    return Section("Training", [Picture(plots.curves(history), alt)])
+    best = metrics.get("best_epoch")  # counted from 1, the rows from 0
+    return Section("Training", [Picture(plots.curves(history, None if best is None else best - 1), alt)])
 
 
 def layers_section(layers: Sequence[Mapping[str, Any]]) -> Section:

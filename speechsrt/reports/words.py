@@ -41,7 +41,7 @@ def words_report(
     title = f"Recognition: {metrics.get('data', ABSENT)}, {metrics.get('split', ABSENT)} split"
     sections = [
         run_section(metrics),
-        training_section(history),
+        training_section(history, metrics),
         Section("Errors", _errors(metrics)),
         Section("Worst utterances", _worst(score)),
         Section("Words most often wrong", _most_wrong(score)),

@@ -143,6 +143,20 @@ def test_the_best_of_a_rate_is_highest_or_lowest_as_the_rate_asks():
     assert best == {"val_accuracy": 0.9, "val_wer": 0.2, "val_cer": 0.2}
 
 
+def test_the_point_stands_where_the_model_was_kept(monkeypatch):
+    titles = []
+    monkeypatch.setattr(plots, "dress", lambda axes, title: titles.append(title))
+    history = [{"epoch": k, "val_wer": wer, "val_cer": 0.3} for k, wer in enumerate([0.9, 0.7, 0.8])]
+    rates = []
+    for kept in (None, 1, 2, 5, -1):
+        plots.curves(history, kept)
+        rates.append(titles[-1])
+    best = "validation word error rate, best 70.0 % at epoch 1"
+    assert rates == [best, best, "validation word error rate, kept 80.0 % at epoch 2", best, best]
+    plots.curves([row | {"step": k} for k, row in enumerate([*history, history[-1]])], 2)
+    assert titles[-1] == "validation word error rate, best 70.0 % at step 1"
+
+
 def test_error_rates_above_one_and_with_holes_draw():
     rows = [
         {"epoch": k, "val_wer": wer, "val_cer": 0.3} for k, wer in enumerate(["1.7", "", None, "nan", "0.4"])

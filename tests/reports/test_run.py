@@ -1,5 +1,6 @@
 import pytest
 
+from speechsrt.reports import plots
 from speechsrt.reports.run import LAYER_COLUMNS, cost_tiles, layers_section, run_section, training_section
 from speechsrt.reports.tables import ABSENT
 
@@ -20,7 +21,15 @@ def test_counts_are_short_in_the_tiles_and_whole_in_the_table():
 
 @pytest.mark.parametrize(("history", "tag"), [([], "<p>Nothing was trained"), ([{"epoch": 0}], "<img ")])
 def test_training_is_drawn_where_there_was_some(history, tag):
-    assert tag in training_section(history).html()
+    assert tag in training_section(history, {"best_epoch": 1}).html()
+
+
+def test_the_epoch_that_was_kept_is_counted_from_one(monkeypatch):
+    told = []
+    monkeypatch.setattr(plots, "curves", lambda history, kept: told.append(kept) or b"")
+    for metrics in ({}, {"best_epoch": 3}):
+        training_section([{"epoch": 0}], metrics)
+    assert told == [None, 2]
 
 
 def test_a_layer_lacks_no_column():
