@@ -50,7 +50,7 @@ def interruptible(remedy: str) -> Iterator[None]:
     """Take SIGTERM, which batch systems send, as Ctrl-C while the block runs.
 
     Nothing changes outside the main thread, where Python hears no signals, nor for a signal that is ignored,
-    as Ctrl-C is in the background of a script.
+    as Ctrl-C is in the background of a script, or that is not Python's to handle.
 
     Raises:
         KeyboardInterrupt: at either signal; it tells ``remedy``.
@@ -61,7 +61,7 @@ def interruptible(remedy: str) -> Iterator[None]:
 
     main = threading.current_thread() is threading.main_thread()
     heard = (signal.SIGINT, signal.SIGTERM) if main else ()
-    kept = [number for number in heard if signal.getsignal(number) != signal.SIG_IGN]
+    kept = [number for number in heard if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     before = {number: signal.signal(number, interrupt) for number in kept}
     try:
         yield
