@@ -80,7 +80,7 @@ def estimates(table: Table, todo: list[Run], missing: int, output: Path, runs: P
         minutes, rate = likely(size, run.table, rates)
         total += minutes or 0.0
         untold += minutes is None
-        told = (size.trained_weights, short(size.operations), size.epochs, minutes and f"{minutes:.0f}")
+        told = (size.trained_weights, short(size.operations), size.epochs, minutes and f"{minutes:,.0f}")
         lines.append((name, *told, rate.where if rate else "nothing like it has run yet"))
     before = f" and {len(todo) - missing} that they begin with" if len(todo) > missing else ""
     title = f"{table.name}: {missing} runs missing{before}, {total / 60:.1f} hours of jobs"
