@@ -22,6 +22,7 @@ from speechsrt.commands.table_pages import write_table
 from speechsrt.commands.table_results import (
     found,
     kept_anywhere,
+    machine,
     of_other_clips,
     outdated,
     result_of,
@@ -58,7 +59,8 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
     missing = _not_elsewhere(missing, kept, write=not config["dry"])
     todo = _with_bases(missing, runs)
     if config["dry"]:
-        screen.print(estimates(table, todo, len(missing), kept, runs, config["jobs"]))
+        here = machine(config["trainer"]["accelerator"])
+        screen.print(estimates(table, todo, len(missing), kept, runs, config["jobs"], here))
         return {}
     if missing:
         _check_folder("run_dir", runs)

@@ -29,6 +29,7 @@ class Rate:
         operations: of the network for a second of audio.
         seconds: of training, of one job of however many there were, for an hour of sound.
         rows: the names of the rows of its table, which a twin has too.
+        machine: the processor or GPU that it ran on.
     """
 
     where: str
@@ -36,6 +37,7 @@ class Rate:
     operations: float
     seconds: float
     rows: frozenset[str]
+    machine: str
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class Size:
     epochs: int
 
 
-def estimates(table: Table, todo: list[Run], missing: int, output: Path, runs: Path, jobs: int) -> Screen:
+def estimates(
+    table: Table, todo: list[Run], missing: int, output: Path, runs: Path, jobs: int, here: str
+) -> Screen:
     """Return what is missing with its size and the minutes that it is likely to take.
 
     A run's time is that of the measured runs of the same kind of network whose operations are nearest, in
-    proportion to operations and hours of sound; of a twin's before those of others, the median. What is
-    compressed counts as what it begins with.
+    proportion to operations and hours of sound; of this machine's before those of others, then of a twin's,
+    the median. What is compressed counts as what it begins with.
 
     Args:
         table: the table.
@@ -62,10 +66,11 @@ def estimates(table: Table, todo: list[Run], missing: int, output: Path, runs: P
         output: where results are kept, of this table and of others.
         runs: where run folders are; of what is done there the result alone is missing.
         jobs: runs at once.
+        here: the processor or GPU that will run them.
     """
     rates = [rate for folder in {output.absolute(), Path("results").absolute()} for rate in _rates(folder)]
     sizes: dict[tuple[str, str], Size | None] = {}
-    lines, total, untold = [], 0.0, 0
+    lines, times, elsewhere = [], list[float | None](), set[str]()
     for run in todo:
         name = run.name if run.table is table else f"{run.table.name}/{run.name}"
         row = (run.table.name, run.row.name)
@@ -77,24 +82,34 @@ def estimates(table: Table, todo: list[Run], missing: int, output: Path, runs: P
         if (size := sizes[row]) is None:
             lines.append((name, None, None, None, None, f"{run.row.verb}, seconds"))
             continue
-        minutes, rate = likely(size, run.table, rates)
-        total += minutes or 0.0
-        untold += minutes is None
+        minutes, rate = likely(size, run.table, rates, here)
+        times.append(minutes)
         told = (size.trained_weights, short(size.operations), size.epochs, minutes and f"{minutes:,.0f}")
         lines.append((name, *told, rate.where if rate else "nothing like it has run yet"))
-    before = f" and {len(todo) - missing} that they begin with" if len(todo) > missing else ""
-    title = f"{table.name}: {missing} runs missing{before}, {total / 60:.1f} hours of jobs"
-    title += f", {total / 60 / jobs:.1f} hours with jobs={jobs}" if jobs > 1 else ""
-    title += f", and {untold} runs of which no rate or no hours: are known" if untold else ""
-    return drawn(f"{title}\n{table.needs}".strip(), COLUMNS, lines)
+        elsewhere |= {rate.machine} - {here} if rate else set()
+    title = [_head(table.name, len(todo), missing, times, jobs), table.needs]
+    if elsewhere:
+        title.append(
+            f"rates of {', '.join(sorted(elsewhere))}; where a run has ended on this machine, its own"
+        )
+    return drawn("\n".join(filter(None, title)), COLUMNS, lines)
 
 
-def likely(size: Size, table: Table, rates: list[Rate]) -> tuple[float | None, Rate | None]:
-    """Return how long a run is likely to take, and by whose rate; None where nothing tells."""
+def _head(name: str, todo: int, missing: int, times: list[float | None], jobs: int) -> str:
+    """Return how many runs are missing, and how long they will take."""
+    hours, untold = sum(minutes or 0.0 for minutes in times) / 60, times.count(None)
+    before = f" and {todo - missing} that they begin with" if todo > missing else ""
+    at_once = f", {hours / jobs:,.1f} hours with jobs={jobs}" if jobs > 1 else ""
+    unknown = f", and {untold} runs of which no rate or no hours: are known" if untold else ""
+    return f"{name}: {missing} runs missing{before}, {hours:,.1f} hours of jobs{at_once}{unknown}"
 
-    def distance(rate: Rate) -> tuple[float, bool]:
+
+def likely(size: Size, table: Table, rates: list[Rate], here: str) -> tuple[float | None, Rate | None]:
+    """Return how long a run is likely to take here, and by whose rate; None where nothing tells."""
+
+    def distance(rate: Rate) -> tuple[bool, float, bool]:
         apart = abs(math.log(rate.operations / size.operations))
-        return round(apart, 1), rate.rows != frozenset(table.rows)
+        return rate.machine != here, round(apart, 1), rate.rows != frozenset(table.rows)
 
     alike = [rate for rate in rates if rate.network == size.network]
     nearest = min(map(distance, alike), default=None)
@@ -132,4 +147,4 @@ def _rates(output: Path) -> Iterator[Rate]:
             if hours and result.get("epochs") and result.get("train_seconds") and not result.get("snr"):
                 work = result["multiplications_per_second"] + result["additions_per_second"]
                 seconds = result["train_seconds"] / result["epochs"] / hours
-                yield Rate(f"{name}/{path.stem}", result["network"], work, seconds, rows)
+                yield Rate(f"{name}/{path.stem}", result["network"], work, seconds, rows, result["machine"])

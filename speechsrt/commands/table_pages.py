@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from speechsrt.commands.table_results import Result
-from speechsrt.commands.table_rows import Table
+from speechsrt.commands.table_rows import Table, runs_of
 from speechsrt.commands.table_summary import (
     ERRORS,
     HEADS,
@@ -141,8 +141,19 @@ def _write_page(
         sections.append(Section("Comparisons", [Grid(*_compared(table, compared)), Paragraph(DIFFERENCES)]))
     commands = "\n".join(result["command"] for row in rows for result in row.results)
     sections.append(Section("Runs", [Grid(*_runs(table, rows)), Preformatted(commands, "Their commands")]))
-    done = sum(len(row.results) for row in rows)
-    write_report(path, f"Table {table.name}", [("runs", str(done)), ("rows", str(len(rows)))], sections)
+    write_report(path, f"Table {table.name}", _at_a_glance(table, rows), sections)
+
+
+def _at_a_glance(table: Table, rows: list[Summary]) -> list[tuple[str, str]]:
+    """Return how much of the table is there, and what it took."""
+    results = [result for row in rows for result in row.results]
+    hours = sum(result.get("minutes", 0.0) for result in results) / 60
+    return [
+        ("runs that are there", f"{len(results)} of {len(runs_of(table))}"),
+        ("rows", str(len(rows))),
+        ("hours of training", f"{hours:,.1f}"),
+        ("machines", ", ".join(sorted({result["machine"] for result in results})) or "none yet"),
+    ]
 
 
 def panels_of(table: Table, rows: list[Summary]) -> list[Panel]:

@@ -220,20 +220,37 @@ def test_a_dry_run_says_what_it_cannot_tell_and_what_has_run(
     assert shown.count("│ it has run │") == 1
 
 
-def test_a_run_goes_by_the_rates_of_its_twin_before_others(tables: Path) -> None:
+def test_a_run_goes_by_the_rates_of_its_machine_and_its_twin_before_others(tables: Path) -> None:
     home = replace(named("tones"), hours=2.0)
 
     def rate(where: str, seconds: float, operations: float = 100.0) -> Rate:
         rows = frozenset(home.rows) if where.startswith("twin") else frozenset({"x"})
-        return Rate(where, "Net", operations, seconds, rows)
+        return Rate(where, "Net", operations, seconds, rows, machine="EPYC")
 
     size = Size("Net", trained_weights=10, operations=100.0, epochs=3)
     rates = [rate("a/x-s0", 1), *(rate("twin/x-s0", s) for s in (50, 20, 30)), rate("b/y-s0", 9, 1e4)]
-    assert likely(size, home, rates) == (3 * 2.0 * 30 / 60, rates[3])
-    assert likely(replace(size, operations=1e4), home, rates)[1] == rates[-1]
-    assert likely(size, home, rates[:1]) == (3 * 2.0 * 1 / 60, rates[0])
-    assert likely(replace(size, network="Other"), home, rates) == (None, None)
-    assert likely(size, replace(home, hours=None), rates[:1]) == (None, rates[0])
+    assert likely(size, home, rates, "EPYC") == (3 * 2.0 * 30 / 60, rates[3])
+    assert likely(replace(size, operations=1e4), home, rates, "EPYC")[1] == rates[-1]
+    assert likely(size, home, rates[:1], "EPYC") == (3 * 2.0 * 1 / 60, rates[0])
+    assert likely(replace(size, network="Other"), home, rates, "EPYC") == (None, None)
+    assert likely(size, replace(home, hours=None), rates[:1], "EPYC") == (None, rates[0])
+    own = replace(rate("c/z-s0", 4, operations=50.0), machine="H200")
+    assert likely(size, home, [*rates, own], "H200") == (3 * 2.0 * 4 * 2 / 60, own)
+    assert likely(size, home, rates, "H200") == likely(size, home, rates, "EPYC")
+
+
+def test_a_dry_run_says_whose_rates_are_of_another_machine(
+    tables: Path, pretended: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.run(chosen("tones", "only=[learned]", "seeds=[0]"))
+    capsys.readouterr()
+    table.run(chosen("tones", "dry=true"))
+    assert "rates of" not in capsys.readouterr().out
+    path = Path("results/tones/learned-s0.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"machine": "Some GPU"}))
+    table.run(chosen("tones", "dry=true"))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "rates of Some GPU; where a run has ended on this machine, its own" in shown
 
 
 def test_a_row_that_begins_with_another(tables: Path, pretended: list[list[str]]) -> None:
