@@ -86,7 +86,7 @@ def estimates(
         times.append(minutes)
         told = (size.trained_weights, short(size.operations), size.epochs, minutes and f"{minutes:,.0f}")
         lines.append((name, *told, rate.where if rate else "nothing like it has run yet"))
-        elsewhere |= {rate.machine} - {here} if rate else set()
+        elsewhere |= {rate.machine} - {here} if rate and minutes else set()
     title = [_head(table.name, len(todo), missing, times, jobs), table.needs]
     if elsewhere:
         title.append(

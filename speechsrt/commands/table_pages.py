@@ -147,11 +147,11 @@ def _write_page(
 def _at_a_glance(table: Table, rows: list[Summary]) -> list[tuple[str, str]]:
     """Return how much of the table is there, and what it took."""
     results = [result for row in rows for result in row.results]
-    hours = sum(result.get("minutes", 0.0) for result in results) / 60
+    minutes = sum(result.get("minutes", 0.0) for result in results)  # none where rows evaluate
     return [
         ("runs that are there", f"{len(results)} of {len(runs_of(table))}"),
         ("rows", str(len(rows))),
-        ("hours of training", f"{hours:,.1f}"),
+        *([("hours of training", f"{minutes / 60:,.1f}")] if minutes else []),
         ("machines", ", ".join(sorted({result["machine"] for result in results})) or "none yet"),
     ]
 

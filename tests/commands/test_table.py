@@ -265,6 +265,7 @@ def test_a_row_that_begins_with_another(tables: Path, pretended: list[list[str]]
     assert pretended[1][1:3] == [f"checkpoint={place}", "snr=0"]
     kept = json.loads(Path("results/after/noisy-s0.json").read_text())
     assert kept["command"] == "speechsrt evaluate checkpoint=RUNS/learned-s0 snr=0"
+    assert "hours of training" not in Path("results/after.html").read_text()
     assert not Path("results/tones").exists()
 
 

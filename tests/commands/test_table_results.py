@@ -95,7 +95,14 @@ def test_numbers_and_text_of_a_table(tables: Path, tmp_path: Path) -> None:
     assert "97.21 ± 0.07 (a paper)" in text
     assert "+25.00" in text
     page = (kept / "tones.html").read_text()
-    for word in ("all ternary", "c0ffee", "data:image/png", "speechsrt train", "<dd>4 of 4</dd>"):
+    for word in (
+        "all ternary",
+        "c0ffee",
+        "data:image/png",
+        "speechsrt train",
+        "<dd>4 of 4</dd>",
+        "<dd>0.1</dd>",
+    ):
         assert word in page
     assert (kept / "tones.csv").read_text().splitlines()[0].startswith("row,label,seeds,validation")
 
